@@ -1,0 +1,207 @@
+#include "common/base/bytes.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Small enough for a key, so that most buffers of keys grow once. */
+#define BUFFER_CAPACITY_LEAST 64
+
+static const uint64_t sign_bit = UINT64_C(1) << 63;
+
+struct span span_of(const void *data, size_t size)
+{
+    assert(data != NULL || size == 0);
+    return (struct span){ .data = data, .size = size };
+}
+
+struct span span_of_text(const char *text)
+{
+    return span_of(text, strlen(text));
+}
+
+bool span_equal(struct span a, struct span b)
+{
+    return a.size == b.size && span_compare(a, b) == 0;
+}
+
+int span_compare(struct span a, struct span b)
+{
+    size_t shared = a.size < b.size ? a.size : b.size;
+    /* memcmp may not be given NULL, not even for no bytes. */
+    int order = shared == 0 ? 0 : memcmp(a.data, b.data, shared);
+    if (order != 0) {
+        return order;
+    }
+    return (a.size > b.size) - (a.size < b.size);
+}
+
+bool span_has_prefix(struct span span, struct span prefix)
+{
+    return span.size >= prefix.size &&
+           (prefix.size == 0 || memcmp(span.data, prefix.data, prefix.size) == 0);
+}
+
+void buffer_init(struct buffer *buffer, size_t limit)
+{
+    *buffer = (struct buffer){ .limit = limit };
+}
+
+void buffer_release(struct buffer *buffer)
+{
+    free(buffer->data);
+    buffer_init(buffer, buffer->limit);
+}
+
+void buffer_clear(struct buffer *buffer)
+{
+    buffer->size = 0;
+}
+
+enum status buffer_reserve(struct buffer *buffer, size_t size)
+{
+    assert(buffer->size <= buffer->capacity && buffer->size <= buffer->limit);
+    if (size > buffer->limit - buffer->size) {
+        return STATUS_LIMIT;
+    }
+    size_t needed = buffer->size + size;
+    if (needed <= buffer->capacity) {
+        return STATUS_OK;
+    }
+    /* Doubling keeps the copies of a growing buffer linear; it stops at the limit. */
+    size_t doubled = buffer->capacity > buffer->limit / 2 ? buffer->limit : buffer->capacity * 2;
+    size_t capacity = doubled > BUFFER_CAPACITY_LEAST ? doubled : BUFFER_CAPACITY_LEAST;
+    capacity = capacity > needed ? capacity : needed;
+    buffer->data = memory_resize(buffer->data, capacity);
+    buffer->capacity = capacity;
+    return STATUS_OK;
+}
+
+enum status buffer_append(struct buffer *buffer, struct span bytes)
+{
+    enum status status = buffer_reserve(buffer, bytes.size);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (bytes.size > 0) {
+        memcpy(buffer->data + buffer->size, bytes.data, bytes.size);
+        buffer->size += bytes.size;
+    }
+    return STATUS_OK;
+}
+
+struct span buffer_span(const struct buffer *buffer)
+{
+    return span_of(buffer->data, buffer->size);
+}
+
+void be16_put(uint8_t *out, uint16_t value)
+{
+    out[0] = (uint8_t)(value >> 8);
+    out[1] = (uint8_t)(value & 0xff);
+}
+
+void be32_put(uint8_t *out, uint32_t value)
+{
+    be16_put(out, (uint16_t)(value >> 16));
+    be16_put(out + 2, (uint16_t)(value & 0xffff));
+}
+
+void be64_put(uint8_t *out, uint64_t value)
+{
+    be32_put(out, (uint32_t)(value >> 32));
+    be32_put(out + 4, (uint32_t)(value & 0xffffffff));
+}
+
+uint16_t be16_get(const uint8_t *in)
+{
+    return (uint16_t)(((unsigned)in[0] << 8) | in[1]);
+}
+
+uint32_t be32_get(const uint8_t *in)
+{
+    return ((uint32_t)be16_get(in) << 16) | be16_get(in + 2);
+}
+
+uint64_t be64_get(const uint8_t *in)
+{
+    return ((uint64_t)be32_get(in) << 32) | be32_get(in + 4);
+}
+
+void be_time_put(uint8_t *out, int64_t at_ms)
+{
+    be64_put(out, (uint64_t)at_ms ^ sign_bit);
+}
+
+int64_t be_time_get(const uint8_t *in)
+{
+    return (int64_t)(be64_get(in) ^ sign_bit);
+}
+
+void hex_encode(struct span bytes, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < bytes.size; i++) {
+        out[2 * i] = digits[bytes.data[i] >> 4];
+        out[2 * i + 1] = digits[bytes.data[i] & 0x0f];
+    }
+    out[2 * bytes.size] = '\0';
+}
+
+/* The value of one digit; 16 for what is none. */
+static unsigned hex_digit_value(uint8_t digit)
+{
+    if (digit >= '0' && digit <= '9') {
+        return (unsigned)(digit - '0');
+    }
+    if (digit >= 'a' && digit <= 'f') {
+        return (unsigned)(digit - 'a' + 10);
+    }
+    if (digit >= 'A' && digit <= 'F') {
+        return (unsigned)(digit - 'A' + 10);
+    }
+    return 16;
+}
+
+enum status hex_decode(struct span text, uint8_t *out, size_t size)
+{
+    if (text.size % 2 != 0 || text.size / 2 != size) {
+        return STATUS_MALFORMED;
+    }
+    for (size_t i = 0; i < text.size; i++) {
+        if (hex_digit_value(text.data[i]) > 15) {
+            return STATUS_MALFORMED;
+        }
+    }
+    for (size_t i = 0; i < size; i++) {
+        unsigned high = hex_digit_value(text.data[2 * i]);
+        unsigned low = hex_digit_value(text.data[2 * i + 1]);
+        out[i] = (uint8_t)((high << 4) | low);
+    }
+    return STATUS_OK;
+}
+
+static void memory_exhausted(size_t size)
+{
+    (void)fprintf(stderr, "out of memory: %zu bytes were asked for\n", size);
+    abort();
+}
+
+void *memory_allocate(size_t size)
+{
+    void *memory = calloc(1, size > 0 ? size : 1);
+    if (memory == NULL) {
+        memory_exhausted(size);
+    }
+    return memory;
+}
+
+void *memory_resize(void *memory, size_t size)
+{
+    void *resized = realloc(memory, size > 0 ? size : 1);
+    if (resized == NULL) {
+        memory_exhausted(size);
+    }
+    return resized;
+}

@@ -1,0 +1,64 @@
+/*
+ * Bytes with a size: spans that look, buffers that own, big-endian numbers.
+ */
+#ifndef KITH_BASE_BYTES_H
+#define KITH_BASE_BYTES_H
+
+#include "common/base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes that somebody else owns. `data` may be NULL only when `size` is 0. */
+struct span {
+    const uint8_t *data;
+    size_t size;
+};
+
+struct span span_of(const void *data, size_t size);
+struct span span_of_text(const char *text);
+bool span_equal(struct span a, struct span b);
+/* By bytes, a shorter one before its continuation: <0, 0, >0. */
+int span_compare(struct span a, struct span b);
+bool span_has_prefix(struct span span, struct span prefix);
+
+/* Bytes that grow up to `limit`. A zeroed buffer with a limit is empty and valid. */
+struct buffer {
+    uint8_t *data;
+    size_t size;
+    size_t capacity;
+    size_t limit;
+};
+
+void buffer_init(struct buffer *buffer, size_t limit);
+/* Frees; takes NULL's contents too. The buffer is empty and usable afterwards. */
+void buffer_release(struct buffer *buffer);
+void buffer_clear(struct buffer *buffer);
+/* Room for `size` more bytes at data + size. STATUS_LIMIT: past `limit`, unchanged.
+ * The process ends if the host has no memory. */
+MUST_USE enum status buffer_reserve(struct buffer *buffer, size_t size);
+MUST_USE enum status buffer_append(struct buffer *buffer, struct span bytes);
+struct span buffer_span(const struct buffer *buffer);
+
+/* Big-endian, so that the order of bytes is the order of numbers. Signed times are
+ * offset by 2^63 for the same reason. */
+void be16_put(uint8_t *out, uint16_t value);
+void be32_put(uint8_t *out, uint32_t value);
+void be64_put(uint8_t *out, uint64_t value);
+uint16_t be16_get(const uint8_t *in);
+uint32_t be32_get(const uint8_t *in);
+uint64_t be64_get(const uint8_t *in);
+void be_time_put(uint8_t *out, int64_t at_ms);
+int64_t be_time_get(const uint8_t *in);
+
+/* Lower-case hexadecimal, NUL at the end; `out` holds 2 * size + 1. */
+void hex_encode(struct span bytes, char *out);
+/* STATUS_MALFORMED: not hexadecimal or not exactly 2 * size digits. */
+MUST_USE enum status hex_decode(struct span text, uint8_t *out, size_t size);
+
+/* calloc and friends for what must not fail: the process ends with a message. */
+void *memory_allocate(size_t size);
+void *memory_resize(void *memory, size_t size);
+
+#endif
