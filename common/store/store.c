@@ -1,0 +1,272 @@
+#include "common/store/store.h"
+
+#include "common/store/store_internal.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* LMDB's own tables, whose pages are in use too: the free list and the list of names. */
+#define LMDB_TABLE_FREE 0
+#define LMDB_TABLE_NAMES 1
+#define LMDB_META_PAGES 2
+
+void store_corrupt_exit(const struct store *store, struct span key)
+{
+    char text[STORE_RECORD_TEXT_BYTES] = "";
+    store_record_describe(&store->options, key, text);
+    (void)fprintf(stderr, "%s: %s\n", store->options.path, text);
+    /* No exit handlers: they would run over a state that is known to be wrong. */
+    _exit(STORE_CORRUPT_EXIT_CODE);
+}
+
+void store_reader_renew(struct store *store)
+{
+    mdb_txn_reset(store->reader);
+    int code = mdb_txn_renew(store->reader);
+    /* Its place in the lock file is kept, and after a failed commit nobody comes here. */
+    assert(code == MDB_SUCCESS);
+}
+
+/* ---- reading */
+
+static struct store_key key_check(const struct store *store, uint8_t table, struct span key)
+{
+    assert(store->table_known[table]);
+    assert(key.size <= LIMIT_STATE_KEY_BYTES);
+    return store_key_of(table, key);
+}
+
+static const struct memtable_entry *memory_find(const struct store *store, struct span key)
+{
+    const struct memtable_entry *entry = memtable_find(store->active, key);
+    if (entry == NULL && store->frozen != NULL) {
+        entry = memtable_find(store->frozen, key);
+    }
+    return entry;
+}
+
+static bool file_get(const struct store *store, struct span key, struct span *value)
+{
+    MDB_val key_value = store_value_of(key);
+    MDB_val sealed = { 0 };
+    int code = mdb_get(store->reader, store->file.data, &key_value, &sealed);
+    if (code == MDB_NOTFOUND) {
+        return false;
+    }
+    if (code != MDB_SUCCESS || !store_record_open(key, store_span_of(sealed), value)) {
+        store_corrupt_exit(store, key);
+    }
+    return true;
+}
+
+static bool store_get(void *context, uint8_t table, struct span key, struct span *value)
+{
+    const struct store *store = context;
+    struct store_key whole = key_check(store, table, key);
+    const struct memtable_entry *entry = memory_find(store, store_key_span(&whole));
+    if (entry == NULL) {
+        return file_get(store, store_key_span(&whole), value);
+    }
+    if (memtable_entry_is_tombstone(entry)) {
+        return false;
+    }
+    *value = memtable_entry_value(entry);
+    return true;
+}
+
+struct view store_view(struct store *store)
+{
+    return (struct view){ .context = store, .get = store_get, .scan = store_scan };
+}
+
+/* ---- changing */
+
+static void store_put(void *context, uint8_t table, struct span key, struct span value)
+{
+    struct store *store = context;
+    assert(store->scans == 0); /* a scan stands on entries that a put may write over */
+    assert(value.size <= LIMIT_STATE_VALUE_BYTES);
+    struct store_key whole = key_check(store, table, key);
+    memtable_put(store->active, store_key_span(&whole), value);
+    store->touched++;
+}
+
+static void store_delete(void *context, uint8_t table, struct span key)
+{
+    struct store *store = context;
+    assert(store->scans == 0);
+    struct store_key whole = key_check(store, table, key);
+    memtable_delete(store->active, store_key_span(&whole));
+    store->touched++;
+}
+
+struct change store_change(struct store *store)
+{
+    return (struct change){
+        .view = store_view(store),
+        .context = store,
+        .put = store_put,
+        .delete = store_delete,
+    };
+}
+
+uint64_t store_touched(const struct store *store)
+{
+    return store->touched;
+}
+
+/* ---- opening */
+
+static char *text_copy(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = memory_allocate(size);
+    memcpy(copy, text, size);
+    return copy;
+}
+
+static struct store *store_allocate(const struct store_options *options)
+{
+    struct store *store = memory_allocate(sizeof *store);
+    struct store_table *tables = memory_allocate((options->table_count + 1) * sizeof *tables);
+    for (size_t i = 0; i < options->table_count; i++) {
+        uint8_t id = options->tables[i].id;
+        assert(id >= 1 && id <= 254 && !store->table_known[id]);
+        store->table_known[id] = true;
+        tables[i] = options->tables[i];
+    }
+    store->options = *options;
+    store->options.tables = tables;
+    store->options.path = text_copy(options->path);
+    if (options->checkpoint_records == 0) {
+        store->options.checkpoint_records = LIMIT_CHECKPOINT_RECORDS;
+    }
+    assert(store->options.checkpoint_records <= LIMIT_CHECKPOINT_RECORDS);
+    memtable_open(&store->active);
+    return store;
+}
+
+static enum status store_load(struct store *store, struct refusal *refusal)
+{
+    enum status status = store_file_open(&store->file, &store->options, refusal);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = store_checkpoint_recover(store, refusal);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = store_file_read_begin(&store->file, &store->reader);
+    if (status != STATUS_OK) {
+        return refusal_set(refusal, status, "cannot read %s: %s", store->options.path,
+                           status_text(status));
+    }
+    status = store_position_get(&store->file, store->reader, &store->position);
+    if (status != STATUS_OK) {
+        return refusal_set(refusal, status, "%s: the record of its checkpoint is broken",
+                           store->options.path);
+    }
+    return STATUS_OK;
+}
+
+enum status store_open(struct store **store, const struct store_options *options,
+                       struct refusal *refusal)
+{
+    assert(*store == NULL);
+    struct store *opened = store_allocate(options);
+    enum status status = store_load(opened, refusal);
+    if (status != STATUS_OK) {
+        store_close(&opened);
+        return status;
+    }
+    *store = opened;
+    return STATUS_OK;
+}
+
+/* What was allocated here, but is seen by others as constant. */
+static void constant_free(const void *memory)
+{
+    union {
+        const void *given;
+        void *taken;
+    } pointer = { .given = memory };
+    free(pointer.taken);
+}
+
+void store_close(struct store **store)
+{
+    struct store *closed = *store;
+    if (closed == NULL) {
+        return;
+    }
+    assert(closed->scans == 0);
+    if (closed->reader != NULL) {
+        mdb_txn_abort(closed->reader);
+    }
+    store_file_close(&closed->file);
+    memtable_close(&closed->active);
+    memtable_close(&closed->frozen);
+    constant_free(closed->options.path);
+    constant_free(closed->options.tables);
+    free(closed);
+    *store = NULL;
+}
+
+/* ---- between turns */
+
+struct journal_position store_checkpoint(const struct store *store)
+{
+    return store->position;
+}
+
+void store_turn_end(struct store *store)
+{
+    assert(store->scans == 0);
+    /* The snapshot first: what the frozen memtable has must be in it before that goes. */
+    store_reader_renew(store);
+    if (store_frozen_is_merged(store)) {
+        memtable_close(&store->frozen);
+    }
+}
+
+size_t store_memory_bytes(const struct store *store)
+{
+    size_t frozen = store->frozen == NULL ? 0 : memtable_bytes(store->frozen);
+    return memtable_bytes(store->active) + frozen;
+}
+
+bool store_wants_checkpoint(const struct store *store)
+{
+    return memtable_count(store->active) > 0 &&
+           memtable_bytes(store->active) >= store->options.memtable_bytes_max / 4;
+}
+
+void store_readers_check(struct store *store)
+{
+    int dead = 0;
+    /* A failure leaves dead readers where they are; the next call looks again. */
+    (void)mdb_reader_check(store->file.env, &dead);
+}
+
+void store_space(const struct store *store, size_t *used_bytes, size_t *map_bytes)
+{
+    const MDB_dbi tables[] = { LMDB_TABLE_FREE, LMDB_TABLE_NAMES, store->file.data, store->file.run,
+                               store->file.meta };
+    size_t pages = LMDB_META_PAGES;
+    size_t page_bytes = 0;
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        MDB_stat stat = { 0 };
+        int code = mdb_stat(store->reader, tables[i], &stat);
+        assert(code == MDB_SUCCESS);
+        pages += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
+        page_bytes = stat.ms_psize;
+    }
+    MDB_envinfo info = { 0 };
+    int code = mdb_env_info(store->file.env, &info);
+    assert(code == MDB_SUCCESS);
+    *used_bytes = pages * page_bytes;
+    *map_bytes = info.me_mapsize;
+}

@@ -1,0 +1,103 @@
+/*
+ * A service's state: tables behind get, put, delete and ordered scan, made durable by
+ * checkpoints in pieces. A write-back layer over an LMDB environment of its own.
+ *
+ * Reading looks into the active memtable, then the frozen one, then LMDB. A checkpoint
+ *   1. freezes the active memtable at a block border P (no copying),
+ *   2. appends its after-images in key order to the table `run`, at most
+ *      LIMIT_CHECKPOINT_RECORDS a synced transaction; the last writes `closed {P, digest}`,
+ *   3. merges the run into the tables, again in pieces; the last writes `checkpoint = P`,
+ *      then the run is dropped.
+ * After a crash a closed run is merged again, an open one is dropped; the state is then
+ * exactly that of the newest P, and the caller evolves the later blocks.
+ *
+ * One thread uses it. LMDB flags: MDB_NOTLS | MDB_NORDAHEAD, asserted. Each record carries
+ * a checksum over table, key and value; a wrong one ends the process with its table and key.
+ */
+#ifndef KITH_STORE_STORE_H
+#define KITH_STORE_STORE_H
+
+#include "common/base/position.h"
+#include "common/base/refusal.h"
+#include "common/base/view.h"
+
+struct store;
+
+struct store_table {
+    uint8_t id; /* 1..254, for ever */
+    const char *name;
+};
+
+struct store_options {
+    const char *path; /* .../state.mdb */
+    const char *service;
+    uint32_t shard;
+    uint32_t schema; /* the service's version of its tables; a newer file is refused */
+    const struct store_table *tables;
+    size_t table_count;
+    size_t map_bytes;
+    size_t memtable_bytes_max; /* active and frozen together; reaching it slows, never stops */
+    size_t checkpoint_records; /* a transaction's records; 0: LIMIT_CHECKPOINT_RECORDS */
+};
+
+/* Opens or creates, merges a closed run, drops an open one. The caller owns *store.
+ *   STATUS_CORRUPT, STATUS_REFUSED (newer, or another service's), STATUS_INTERNAL. */
+MUST_USE enum status store_open(struct store **store, const struct store_options *options,
+                                struct refusal *refusal);
+/* Forgets what is not checkpointed. Takes NULL's address's NULL. */
+void store_close(struct store **store);
+
+struct view store_view(struct store *store);
+struct change store_change(struct store *store);
+/* Records put or deleted since open: shows that an event touches its customer's only. */
+uint64_t store_touched(const struct store *store);
+
+/* The journal position whose state the file holds (zeroes: empty). */
+struct journal_position store_checkpoint(const struct store *store);
+
+/* Between two turns: renews the read transaction, drops a merged frozen memtable. Spans
+ * from the view die here. */
+void store_turn_end(struct store *store);
+
+/* Active and frozen memtables. */
+size_t store_memory_bytes(const struct store *store);
+/* True when the active memtable is worth a checkpoint: a quarter of the bound. */
+bool store_wants_checkpoint(const struct store *store);
+bool store_checkpoint_running(const struct store *store);
+/* Freeze at P. Only between turns and when none is running (asserted). */
+void store_checkpoint_begin(struct store *store, const struct journal_position *position);
+/* One piece: one synced transaction. Anything but STATUS_OK: the caller ends the process. */
+MUST_USE enum status store_checkpoint_step(struct store *store);
+/* Finishes a running checkpoint, then makes one of everything. For a graceful stop. */
+MUST_USE enum status store_checkpoint_whole(struct store *store,
+                                            const struct journal_position *position);
+
+void store_readers_check(struct store *store);
+void store_space(const struct store *store, size_t *used_bytes, size_t *map_bytes);
+
+/* ---- digests: what `verify state` compares */
+
+struct store_digest {
+    const char *table;
+    uint64_t records;
+    struct hash128 digest; /* over (key, value) in key order */
+};
+/* Of the state as it is now, memtables included. `digests` has table_count places. */
+void store_digests(struct store *store, struct store_digest *digests);
+/* Hands out the records of one table on the way of a digest over a file. */
+struct store_watch {
+    uint8_t table;
+    view_visit visit; /* its answer is not looked at */
+    void *argument;
+};
+/* Of the newest P in a file that another process may be writing to: reads one snapshot,
+ * laying a closed run over the tables. `position` gets P. `watch`
+ * may be NULL. A record with a wrong checksum
+ * is STATUS_CORRUPT, with table and key in `refusal`. */
+MUST_USE enum status store_digests_of_file(const struct store_options *options,
+                                           const struct store_watch *watch,
+                                           struct store_digest *digests,
+                                           struct journal_position *position,
+                                           struct refusal *refusal);
+
+#endif

@@ -1,0 +1,213 @@
+/*
+ * A digest for each table: over size, key, size, value of each record in key order. It sees
+ * what a table holds, not how it came there or in which layer it lies.
+ */
+#include "common/store/store_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct digest_pass {
+    const struct store_options *options;
+    struct store_digest *digests;
+    const struct store_watch *watch; /* NULL: nobody looks on */
+    struct store_digest *current;    /* of the table that the records are of; NULL: none yet */
+    uint8_t table;
+    struct hash_stream stream;
+};
+
+static void digests_init(const struct store_options *options, struct store_digest *digests)
+{
+    struct hash_stream nothing;
+    hash_stream_init(&nothing);
+    struct hash128 digest = hash_stream_end128(&nothing);
+    for (size_t i = 0; i < options->table_count; i++) {
+        digests[i] = (struct store_digest){ .table = options->tables[i].name, .digest = digest };
+    }
+}
+
+static void table_end(struct digest_pass *pass)
+{
+    if (pass->current != NULL) {
+        pass->current->digest = hash_stream_end128(&pass->stream);
+        pass->current = NULL;
+    }
+}
+
+/* False: the service has no such table. */
+static bool table_begin(struct digest_pass *pass, uint8_t table)
+{
+    table_end(pass);
+    for (size_t i = 0; i < pass->options->table_count; i++) {
+        if (pass->options->tables[i].id == table) {
+            pass->current = &pass->digests[i];
+            pass->table = table;
+            hash_stream_init(&pass->stream);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void bytes_add(struct hash_stream *stream, struct span bytes)
+{
+    uint8_t size[4];
+    be32_put(size, (uint32_t)bytes.size);
+    hash_stream_add(stream, span_of(size, sizeof size));
+    hash_stream_add(stream, bytes);
+}
+
+static bool record_add(struct digest_pass *pass, struct span key, struct span value)
+{
+    uint8_t table = key.data[0];
+    if ((pass->current == NULL || pass->table != table) && !table_begin(pass, table)) {
+        return false;
+    }
+    bytes_add(&pass->stream, store_key_part(key));
+    bytes_add(&pass->stream, value);
+    if (pass->watch != NULL && pass->watch->table == table) {
+        (void)pass->watch->visit(pass->watch->argument, store_key_part(key), value);
+    }
+    pass->current->records++;
+    return true;
+}
+
+/* STATUS_NOT_FOUND: all records were added. STATUS_REFUSED: `key` is of no known table. */
+static enum status records_add(struct digest_pass *pass, struct layers *layers, struct span *key)
+{
+    for (;;) {
+        struct span value = { 0 };
+        enum status status = layers_next(layers, key, &value);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        if (!record_add(pass, *key, value)) {
+            return STATUS_REFUSED;
+        }
+    }
+}
+
+static enum status layers_digest(struct digest_pass *pass, struct layers *layers, struct span *key)
+{
+    digests_init(pass->options, pass->digests);
+    enum status status = records_add(pass, layers, key);
+    table_end(pass);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+/* Before the first key of any table. */
+static struct span lowest_key(void)
+{
+    static const uint8_t lowest[1] = { 0 };
+    return span_of(lowest, sizeof lowest);
+}
+
+void store_digests(struct store *store, struct store_digest *digests)
+{
+    struct layers layers = { 0 };
+    struct span key = { 0 };
+    store_layers_open(store, lowest_key(), &layers);
+    struct digest_pass pass = { .options = &store->options, .digests = digests };
+    enum status status = layers_digest(&pass, &layers, &key);
+    if (status != STATUS_OK) {
+        store_corrupt_exit(store, key);
+    }
+    layers_release(&layers);
+}
+
+/* ---- of a file */
+
+/* One snapshot of a file that is open for reading. */
+struct snapshot {
+    struct store_file file;
+    MDB_txn *txn;
+    bool has_closed_run;
+    struct journal_position position;
+};
+
+static enum status snapshot_look(struct snapshot *snapshot, const struct store_options *options,
+                                 struct refusal *refusal)
+{
+    struct store_closed closed = { 0 };
+    enum status status = store_closed_get(&snapshot->file, snapshot->txn, &closed);
+    if (status == STATUS_OK) {
+        snapshot->has_closed_run = true;
+        snapshot->position = closed.position;
+        return store_run_check(&snapshot->file, snapshot->txn, &closed, options, refusal);
+    }
+    if (status == STATUS_NOT_FOUND) {
+        status = store_position_get(&snapshot->file, snapshot->txn, &snapshot->position);
+    }
+    if (status != STATUS_OK) {
+        return refusal_set(refusal, status, "%s: the record of its checkpoint is broken",
+                           options->path);
+    }
+    return STATUS_OK;
+}
+
+static enum status snapshot_open(struct snapshot *snapshot, const struct store_options *options,
+                                 struct refusal *refusal)
+{
+    enum status status = store_file_open_to_read(&snapshot->file, options, refusal);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = store_file_read_begin(&snapshot->file, &snapshot->txn);
+    if (status != STATUS_OK) {
+        return refusal_set(refusal, status, "cannot read %s: %s", options->path,
+                           status_text(status));
+    }
+    return snapshot_look(snapshot, options, refusal);
+}
+
+static void snapshot_close(struct snapshot *snapshot)
+{
+    if (snapshot->txn != NULL) {
+        mdb_txn_abort(snapshot->txn);
+    }
+    store_file_close(&snapshot->file);
+}
+
+static enum status snapshot_digest(const struct snapshot *snapshot, struct digest_pass *pass,
+                                   struct refusal *refusal)
+{
+    const struct store_options *options = pass->options;
+    struct layers layers = { 0 };
+    if (snapshot->has_closed_run) {
+        layers_add_table(&layers, LAYER_RUN, snapshot->txn, snapshot->file.run, lowest_key());
+    }
+    layers_add_table(&layers, LAYER_DATA, snapshot->txn, snapshot->file.data, lowest_key());
+    struct span key = { 0 };
+    enum status status = layers_digest(pass, &layers, &key);
+    if (status == STATUS_REFUSED) {
+        status = refusal_set(refusal, STATUS_CORRUPT, "%s has records of table %u, which %s lacks",
+                             options->path, key.data[0], options->service);
+    } else if (status != STATUS_OK) {
+        char text[STORE_RECORD_TEXT_BYTES] = "";
+        store_record_describe(options, key, text);
+        status = refusal_set(refusal, status, "%s", text);
+    }
+    layers_release(&layers);
+    return status;
+}
+
+enum status store_digests_of_file(const struct store_options *options,
+                                  const struct store_watch *watch, struct store_digest *digests,
+                                  struct journal_position *position, struct refusal *refusal)
+{
+    size_t size = options->table_count * sizeof *digests;
+    struct store_digest *found = memory_allocate(size + 1); /* there may be no table */
+    struct snapshot snapshot = { 0 };
+    enum status status = snapshot_open(&snapshot, options, refusal);
+    if (status == STATUS_OK) {
+        struct digest_pass pass = { .options = options, .digests = found, .watch = watch };
+        status = snapshot_digest(&snapshot, &pass, refusal);
+    }
+    if (status == STATUS_OK) {
+        memcpy(digests, found, size);
+        *position = snapshot.position;
+    }
+    snapshot_close(&snapshot);
+    free(found);
+    return status;
+}

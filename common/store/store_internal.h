@@ -1,0 +1,58 @@
+/*
+ * What the parts of the store share. Only this library knows this header.
+ */
+#ifndef KITH_STORE_STORE_INTERNAL_H
+#define KITH_STORE_STORE_INTERNAL_H
+
+#include "common/store/memtable.h"
+#include "common/store/store.h"
+#include "common/store/store_file.h"
+#include "common/store/store_layer.h"
+
+enum checkpoint_phase {
+    CHECKPOINT_IDLE,
+    CHECKPOINT_WRITE, /* the frozen memtable into the run */
+    CHECKPOINT_MERGE, /* the closed run into the tables */
+};
+
+/* How far a checkpoint is. What is in here has been committed. */
+struct checkpoint {
+    enum checkpoint_phase phase;
+    struct journal_position position;  /* P */
+    const struct memtable_entry *next; /* the first that is not in the run; NULL: none */
+    struct run_digest run;             /* of what the run holds */
+    uint64_t merged;                   /* records of the run that are in the tables */
+    struct store_key merged_to;        /* the last of them */
+};
+
+struct store {
+    struct store_options options; /* path and tables are the store's own */
+    bool table_known[256];
+    struct store_file file;
+    MDB_txn *reader; /* the snapshot that reads look at */
+    struct memtable *active;
+    struct memtable *frozen; /* NULL: none. Never written to */
+    struct checkpoint checkpoint;
+    struct journal_position position; /* the newest P of the file */
+    uint64_t touched;
+    unsigned scans; /* running, one within the other */
+};
+
+/* view.scan of a store. */
+void store_scan(void *context, uint8_t table, struct span from, view_visit visit, void *argument);
+/* Active, frozen and the file, from the first whole key >= `from`. */
+void store_layers_open(const struct store *store, struct span from, struct layers *layers);
+
+/* Names table and key on stderr and ends the process: state that is read wrong must not
+ * reach a decision. `key` is whole; empty: the file's pages cannot be followed. */
+_Noreturn void store_corrupt_exit(const struct store *store, struct span key);
+#define STORE_CORRUPT_EXIT_CODE 70
+
+/* At open, before there is a reader: merges a closed run, drops an open one. */
+MUST_USE enum status store_checkpoint_recover(struct store *store, struct refusal *refusal);
+/* The snapshot becomes the newest one. Spans into the old one die. */
+void store_reader_renew(struct store *store);
+/* Nothing needs the frozen memtable any longer: the snapshot has all that is in it. */
+bool store_frozen_is_merged(const struct store *store);
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * Layers of records laid over each other, read in the order of their keys: of records with
+ * one key the newest layer's counts, and a tombstone hides those below it.
+ */
+#ifndef KITH_STORE_STORE_LAYER_H
+#define KITH_STORE_STORE_LAYER_H
+
+#include "common/store/memtable.h"
+#include "common/store/store_record.h"
+
+#include <lmdb.h>
+
+#define LAYERS_MAX 3
+
+enum layer_kind {
+    LAYER_MEMTABLE,
+    LAYER_RUN,
+    LAYER_DATA,
+};
+
+struct layer {
+    enum layer_kind kind;
+    const struct memtable_entry *entry; /* of a memtable; NULL: ended */
+    MDB_cursor *cursor;                 /* of the others */
+    bool has_record;
+    struct span key;
+    struct span value; /* sealed, where it comes from the file */
+};
+
+struct layers {
+    struct layer layers[LAYERS_MAX]; /* newest first */
+    size_t count;
+    bool is_broken; /* the file's pages cannot be followed */
+};
+
+/* From the newest to the oldest, each from the first key >= `from`. A zeroed struct is empty.
+ * Memtables must not be written to and `txn` not be ended before layers_release. */
+void layers_add_memtable(struct layers *layers, const struct memtable *memtable, struct span from);
+void layers_add_table(struct layers *layers, enum layer_kind kind, MDB_txn *txn, MDB_dbi table,
+                      struct span from);
+void layers_release(struct layers *layers);
+
+/* The next record: whole key and open value, which live as long as the layers' memory.
+ *   STATUS_NOT_FOUND  there is none
+ *   STATUS_CORRUPT    its checksum is wrong; `key` is its key, or empty if no record could
+ *                     be read */
+MUST_USE enum status layers_next(struct layers *layers, struct span *key, struct span *value);
+
+#endif

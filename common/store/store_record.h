@@ -1,0 +1,54 @@
+/*
+ * The bytes of a record: its whole key, and its value sealed with a checksum.
+ *
+ *   key            table (1) | key
+ *   sealed         value | checksum (8), XXH3-64 over whole key and value
+ *   in the run     sealed (kind (1) | value): kind 0 a tombstone, 1 a value
+ */
+#ifndef KITH_STORE_STORE_RECORD_H
+#define KITH_STORE_STORE_RECORD_H
+
+#include "common/base/bytes.h"
+#include "common/base/limits.h"
+
+/* The longest key, its table, and a byte for "just after this key" as the start of a scan. */
+#define STORE_KEY_BYTES_MAX (1 + LIMIT_STATE_KEY_BYTES + 1)
+#define STORE_CHECKSUM_BYTES 8
+#define STORE_SEALED_BYTES_MAX (1 + LIMIT_STATE_VALUE_BYTES + STORE_CHECKSUM_BYTES)
+
+struct store_key {
+    size_t size;
+    uint8_t bytes[STORE_KEY_BYTES_MAX];
+};
+
+/* `key` is at most one byte longer than LIMIT_STATE_KEY_BYTES (asserted). */
+struct store_key store_key_of(uint8_t table, struct span key);
+/* Of a whole key, cut where a broken file has a longer one than any of ours. */
+struct store_key store_key_copy(struct span whole);
+struct span store_key_span(const struct store_key *key);
+/* Without the table. */
+struct span store_key_part(struct span whole);
+
+/* Writes the sealed value to `out`, which has STORE_SEALED_BYTES_MAX, and returns it. */
+struct span store_record_seal(struct span key, struct span value, uint8_t *out);
+/* False, and `value` untouched: the checksum is wrong. */
+MUST_USE bool store_record_open(struct span key, struct span sealed, struct span *value);
+
+/* What a checkpoint does to a record. */
+struct store_image {
+    bool tombstone;
+    struct span value; /* empty for a tombstone */
+};
+struct span store_image_seal(struct span key, struct store_image image, uint8_t *out);
+MUST_USE bool store_image_open(struct span key, struct span sealed, struct store_image *image);
+
+/* What a closed run is known by: how many records it has, and a chain over their checksums,
+ * which sees a record that is missing, twice there or out of place. */
+struct run_digest {
+    uint64_t records;
+    uint64_t chain;
+};
+void run_digest_add(struct run_digest *digest, struct span sealed);
+bool run_digest_equal(struct run_digest a, struct run_digest b);
+
+#endif

@@ -1,0 +1,247 @@
+/* link: common_store */
+#include "common/store/memtable.h"
+#include "common/store/store_record.h"
+#include "tests/unit/store_fixture.h"
+
+static struct store_key key_of(uint64_t number)
+{
+    uint8_t bytes[8];
+    be64_put(bytes, number);
+    return store_key_of(TABLE_LOW, span_of(bytes, sizeof bytes));
+}
+
+static void number_put(struct memtable *memtable, uint64_t number, struct span value)
+{
+    struct store_key key = key_of(number);
+    memtable_put(memtable, store_key_span(&key), value);
+}
+
+static const struct memtable_entry *number_find(const struct memtable *memtable, uint64_t number)
+{
+    struct store_key key = key_of(number);
+    return memtable_find(memtable, store_key_span(&key));
+}
+
+START_TEST(an_empty_table_has_nothing)
+{
+    struct memtable *memtable = NULL;
+    memtable_open(&memtable);
+    ck_assert_ptr_null(number_find(memtable, 1));
+    ck_assert_ptr_null(memtable_lower_bound(memtable, (struct span){ 0 }));
+    ck_assert_uint_eq(memtable_count(memtable), 0);
+    memtable_close(&memtable);
+    ck_assert_ptr_null(memtable);
+    memtable_close(&memtable);
+}
+END_TEST
+
+START_TEST(the_newest_value_of_a_key_is_found)
+{
+    struct memtable *memtable = NULL;
+    memtable_open(&memtable);
+    number_put(memtable, 1, span_of_text("first"));
+    number_put(memtable, 1, span_of_text("a much longer one"));
+    number_put(memtable, 1, span_of_text("last"));
+    ck_assert(span_equal(memtable_entry_value(number_find(memtable, 1)), span_of_text("last")));
+    ck_assert_uint_eq(memtable_count(memtable), 1);
+    ck_assert_ptr_null(number_find(memtable, 0));
+    ck_assert_ptr_null(number_find(memtable, 2));
+    memtable_close(&memtable);
+}
+END_TEST
+
+START_TEST(a_deleted_key_stays_as_a_tombstone_until_it_is_put_again)
+{
+    struct memtable *memtable = NULL;
+    memtable_open(&memtable);
+    struct store_key key = key_of(1);
+    memtable_delete(memtable, store_key_span(&key));
+    ck_assert(memtable_entry_is_tombstone(number_find(memtable, 1)));
+    number_put(memtable, 1, span_of_text("again"));
+    ck_assert(!memtable_entry_is_tombstone(number_find(memtable, 1)));
+    memtable_delete(memtable, store_key_span(&key));
+    const struct memtable_entry *entry = number_find(memtable, 1);
+    ck_assert(memtable_entry_is_tombstone(entry));
+    ck_assert_uint_eq(memtable_entry_value(entry).size, 0);
+    ck_assert_uint_eq(memtable_count(memtable), 1);
+    memtable_close(&memtable);
+}
+END_TEST
+
+START_TEST(a_value_may_be_put_from_the_table_itself)
+{
+    struct memtable *memtable = NULL;
+    memtable_open(&memtable);
+    number_put(memtable, 1, span_of_text("points of this very table"));
+    number_put(memtable, 1, memtable_entry_value(number_find(memtable, 1)));
+    struct span whole = memtable_entry_value(number_find(memtable, 1));
+    number_put(memtable, 1, span_of(whole.data + 10, whole.size - 10));
+    ck_assert(span_equal(memtable_entry_value(number_find(memtable, 1)),
+                         span_of_text("this very table")));
+    /* Many more keys, so that the way to the entries is rebuilt while the value is read. */
+    for (uint64_t i = 2; i < 500; i++) {
+        number_put(memtable, i, memtable_entry_value(number_find(memtable, i - 1)));
+    }
+    ck_assert(span_equal(memtable_entry_value(number_find(memtable, 499)),
+                         span_of_text("this very table")));
+    memtable_close(&memtable);
+}
+END_TEST
+
+START_TEST(keys_with_zeroes_at_their_ends_stay_apart_and_in_order)
+{
+    struct memtable *memtable = NULL;
+    memtable_open(&memtable);
+    static const uint8_t zeroes[12] = { 0 };
+    for (size_t i = sizeof zeroes + 1; i-- > 0;) {
+        memtable_put(memtable, span_of(zeroes, i), span_of(zeroes, i));
+    }
+    ck_assert_uint_eq(memtable_count(memtable), sizeof zeroes + 1);
+    const struct memtable_entry *entry = memtable_lower_bound(memtable, (struct span){ 0 });
+    for (size_t i = 0; i <= sizeof zeroes; i++) {
+        ck_assert_ptr_nonnull(entry);
+        ck_assert_uint_eq(memtable_entry_key(entry).size, i);
+        ck_assert_uint_eq(memtable_entry_value(entry).size, i);
+        entry = memtable_next(entry);
+    }
+    ck_assert_ptr_null(entry);
+    memtable_close(&memtable);
+}
+END_TEST
+
+START_TEST(entries_come_in_the_order_of_their_keys)
+{
+    const uint64_t count = 5000;
+    struct memtable *memtable = NULL;
+    memtable_open(&memtable);
+    /* 7919 and 5000 have no common factor: each number once, in no order. */
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t number = i * 7919 % count;
+        number_put(memtable, 2 * number, span_of(&number, sizeof number));
+    }
+    ck_assert_uint_eq(memtable_count(memtable), count);
+    const struct memtable_entry *entry = memtable_lower_bound(memtable, (struct span){ 0 });
+    for (uint64_t i = 0; i < count; i++) {
+        ck_assert_ptr_nonnull(entry);
+        struct store_key key = key_of(2 * i);
+        ck_assert(span_equal(memtable_entry_key(entry), store_key_span(&key)));
+        ck_assert_ptr_eq(number_find(memtable, 2 * i), entry);
+        ck_assert_ptr_null(number_find(memtable, 2 * i + 1));
+        entry = memtable_next(entry);
+        struct store_key between = key_of(2 * i + 1);
+        ck_assert_ptr_eq(memtable_lower_bound(memtable, store_key_span(&between)), entry);
+    }
+    ck_assert_ptr_null(entry);
+    memtable_close(&memtable);
+}
+END_TEST
+
+static void entry_check(const struct memtable_entry *entry, const struct model_record *record)
+{
+    ck_assert_ptr_nonnull(entry);
+    struct store_key key = store_key_of(record->table, model_key(record));
+    struct model_value value;
+    model_value_make(record, &value);
+    ck_assert(span_equal(memtable_entry_key(entry), store_key_span(&key)));
+    ck_assert(span_equal(memtable_entry_value(entry), value.span));
+}
+
+START_TEST(it_holds_what_a_sorted_array_holds)
+{
+    struct chance chance = chance_draw("memtable");
+    struct model *model = memory_allocate(sizeof *model);
+    struct memtable *memtable = NULL;
+    memtable_open(&memtable);
+    for (size_t i = 0; i < 5000; i++) {
+        struct model_record record = record_draw(&chance);
+        struct model_value value;
+        model_value_make(&record, &value);
+        struct store_key key = store_key_of(record.table, model_key(&record));
+        memtable_put(memtable, store_key_span(&key), value.span);
+        model_put(model, &record);
+    }
+    const struct memtable_entry *entry = memtable_lower_bound(memtable, (struct span){ 0 });
+    for (size_t i = 0; i < model->count; i++) {
+        entry_check(entry, &model->records[i]);
+        entry = memtable_next(entry);
+    }
+    ck_assert_ptr_null(entry);
+    memtable_close(&memtable);
+    free(model);
+}
+END_TEST
+
+START_TEST(the_same_puts_take_the_same_memory)
+{
+    size_t bytes[2] = { 0 };
+    for (size_t round = 0; round < 2; round++) {
+        struct memtable *memtable = NULL;
+        memtable_open(&memtable);
+        for (uint64_t i = 0; i < 3000; i++) {
+            number_put(memtable, i * 7919 % 1000, span_of_text("value"));
+        }
+        bytes[round] = memtable_bytes(memtable);
+        memtable_close(&memtable);
+    }
+    ck_assert_uint_eq(bytes[0], bytes[1]);
+}
+END_TEST
+
+START_TEST(memory_counts_what_is_put_and_not_how_often)
+{
+    struct memtable *memtable = NULL;
+    memtable_open(&memtable);
+    uint8_t value[1000] = { 0 };
+    for (uint64_t i = 0; i < 100; i++) {
+        number_put(memtable, i, span_of(value, sizeof value));
+    }
+    size_t bytes = memtable_bytes(memtable);
+    ck_assert_uint_ge(bytes, 100 * sizeof value);
+    ck_assert_uint_le(bytes, 120 * sizeof value);
+    for (uint64_t i = 0; i < 10000; i++) {
+        number_put(memtable, i % 100, span_of(value, sizeof value - i % 1000));
+    }
+    ck_assert_uint_eq(memtable_bytes(memtable), bytes);
+    memtable_close(&memtable);
+}
+END_TEST
+
+START_TEST(a_value_that_grows_byte_by_byte_costs_a_few_times_its_size)
+{
+    struct memtable *memtable = NULL;
+    memtable_open(&memtable);
+    uint8_t value[LIMIT_STATE_VALUE_BYTES] = { 0 };
+    number_put(memtable, 1, (struct span){ 0 });
+    size_t empty = memtable_bytes(memtable);
+    for (size_t size = 1; size <= sizeof value; size++) {
+        value[size - 1] = (uint8_t)size;
+        number_put(memtable, 1, span_of(value, size));
+    }
+    ck_assert(
+        span_equal(memtable_entry_value(number_find(memtable, 1)), span_of(value, sizeof value)));
+    ck_assert_uint_le(memtable_bytes(memtable) - empty, 5 * sizeof value);
+    memtable_close(&memtable);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("memtable");
+    TCase *tcase = tcase_create("memtable");
+    tcase_add_test(tcase, an_empty_table_has_nothing);
+    tcase_add_test(tcase, the_newest_value_of_a_key_is_found);
+    tcase_add_test(tcase, a_deleted_key_stays_as_a_tombstone_until_it_is_put_again);
+    tcase_add_test(tcase, a_value_may_be_put_from_the_table_itself);
+    tcase_add_test(tcase, keys_with_zeroes_at_their_ends_stay_apart_and_in_order);
+    tcase_add_test(tcase, entries_come_in_the_order_of_their_keys);
+    tcase_add_test(tcase, it_holds_what_a_sorted_array_holds);
+    tcase_add_test(tcase, the_same_puts_take_the_same_memory);
+    tcase_add_test(tcase, memory_counts_what_is_put_and_not_how_often);
+    tcase_add_test(tcase, a_value_that_grows_byte_by_byte_costs_a_few_times_its_size);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
