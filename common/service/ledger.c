@@ -1,0 +1,201 @@
+/* The shell's own tables: how far feeds are folded, which requests were decided, what time
+ * it is. Changed live and in replay by the same functions. */
+#include "common/service/shell_internal.h"
+#include "common/wire/pb.h"
+#include "kith/v1/block.pb-c.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RECORD_VERSION 1
+#define CURSOR_KEY_BYTES 28
+#define CURSOR_VALUE_BYTES (1 + 4 * 8 + 32)
+#define PLACE_VALUE_BYTES (1 + 16 + 8 + 8 + 4 + 8)
+#define AGE_KEY_BYTES (8 + 16)
+/* Old keys dropped per block: more than a block can add, so the table cannot outgrow. */
+#define EXPIRE_PER_BLOCK 128
+
+const struct store_table shell_tables[SHELL_TABLES] = {
+    { SHELL_TABLE_CURSOR, "shell_cursor" },
+    { SHELL_TABLE_REQUEST, "shell_request" },
+    { SHELL_TABLE_REQUEST_AGE, "shell_request_age" },
+    { SHELL_TABLE_NOW, "shell_now" },
+};
+
+/* ---- cursors */
+
+static void cursor_key(const struct feed_name *feed, uint8_t key[CURSOR_KEY_BYTES])
+{
+    size_t size = strlen(feed->name);
+    assert(size < 24);
+    memset(key, 0, CURSOR_KEY_BYTES);
+    memcpy(key, feed->name, size);
+    be32_put(key + 24, feed->shard);
+}
+
+struct folded folded_of(const struct feed_name *feed, const struct feed_cursor *before,
+                        const struct feed_cursor *after)
+{
+    return (struct folded){ .feed = *feed,
+                            .epoch = after->epoch,
+                            .from = before->to,
+                            .to = after->to,
+                            .block = after->block,
+                            .block_seq = after->block_seq,
+                            .chain = after->chain };
+}
+
+void ledger_cursor_put(const struct change *change, const struct folded *folded)
+{
+    uint8_t key[CURSOR_KEY_BYTES];
+    uint8_t value[CURSOR_VALUE_BYTES];
+    cursor_key(&folded->feed, key);
+    value[0] = RECORD_VERSION;
+    be64_put(value + 1, folded->epoch);
+    be64_put(value + 9, folded->to);
+    be64_put(value + 17, folded->block);
+    be64_put(value + 25, folded->block_seq);
+    memcpy(value + 33, folded->chain.bytes, 32);
+    change_put(change, SHELL_TABLE_CURSOR, span_of(key, sizeof key), span_of(value, sizeof value));
+}
+
+static void cursor_decode(struct span value, struct feed_cursor *cursor)
+{
+    assert(value.size == CURSOR_VALUE_BYTES && value.data[0] == RECORD_VERSION);
+    cursor->epoch = be64_get(value.data + 1);
+    cursor->to = be64_get(value.data + 9);
+    cursor->block = be64_get(value.data + 17);
+    cursor->block_seq = be64_get(value.data + 25);
+    memcpy(cursor->chain.bytes, value.data + 33, 32);
+}
+
+bool ledger_cursor_get(const struct view *view, const struct feed_name *feed,
+                       struct feed_cursor *cursor)
+{
+    uint8_t key[CURSOR_KEY_BYTES];
+    struct span value = { NULL, 0 };
+    cursor_key(feed, key);
+    if (!view_get(view, SHELL_TABLE_CURSOR, span_of(key, sizeof key), &value)) {
+        return false;
+    }
+    cursor_decode(value, cursor);
+    return true;
+}
+
+bool ledger_cursor_decode(struct span key, struct span value, struct feed_name *feed,
+                          struct feed_cursor *cursor)
+{
+    if (key.size != CURSOR_KEY_BYTES || value.size != CURSOR_VALUE_BYTES) {
+        return false;
+    }
+    memcpy(feed->name, key.data, sizeof feed->name);
+    feed->name[sizeof feed->name - 1] = '\0';
+    feed->shard = be32_get(key.data + 24);
+    cursor_decode(value, cursor);
+    return true;
+}
+
+/* ---- requests */
+
+static void age_key(int64_t issued_at_ms, struct hash128 key, uint8_t out[AGE_KEY_BYTES])
+{
+    be_time_put(out, issued_at_ms);
+    memcpy(out + 8, key.bytes, 16);
+}
+
+void ledger_request_put(const struct change *change, bool for_ever, struct hash128 key,
+                        const struct request_place *place)
+{
+    uint8_t value[PLACE_VALUE_BYTES];
+    value[0] = RECORD_VERSION;
+    memcpy(value + 1, place->body_hash.bytes, 16);
+    be64_put(value + 17, place->first_seq);
+    be64_put(value + 25, place->block);
+    be32_put(value + 33, place->index);
+    be_time_put(value + 37, place->issued_at_ms);
+    change_put(change, SHELL_TABLE_REQUEST, span_of(key.bytes, 16), span_of(value, sizeof value));
+    if (!for_ever) {
+        uint8_t age[AGE_KEY_BYTES];
+        age_key(place->issued_at_ms, key, age);
+        change_put(change, SHELL_TABLE_REQUEST_AGE, span_of(age, sizeof age), span_of("", 0));
+    }
+}
+
+bool ledger_request_get(const struct view *view, struct hash128 key, struct request_place *place)
+{
+    struct span value = { NULL, 0 };
+    if (!view_get(view, SHELL_TABLE_REQUEST, span_of(key.bytes, 16), &value)) {
+        return false;
+    }
+    assert(value.size == PLACE_VALUE_BYTES && value.data[0] == RECORD_VERSION);
+    memcpy(place->body_hash.bytes, value.data + 1, 16);
+    place->first_seq = be64_get(value.data + 17);
+    place->block = be64_get(value.data + 25);
+    place->index = be32_get(value.data + 33);
+    place->issued_at_ms = be_time_get(value.data + 37);
+    return true;
+}
+
+struct expire {
+    int64_t before_ms;
+    size_t count;
+    uint8_t keys[EXPIRE_PER_BLOCK][AGE_KEY_BYTES];
+};
+
+static bool expire_collect(void *argument, struct span key, struct span value)
+{
+    struct expire *expire = argument;
+    (void)value;
+    assert(key.size == AGE_KEY_BYTES);
+    if (be_time_get(key.data) >= expire->before_ms || expire->count == EXPIRE_PER_BLOCK) {
+        return false;
+    }
+    memcpy(expire->keys[expire->count++], key.data, AGE_KEY_BYTES);
+    return true;
+}
+
+void ledger_block_end(const struct change *change, int64_t now_ms, int64_t wall_ms)
+{
+    uint8_t now[9] = { RECORD_VERSION };
+    be_time_put(now + 1, now_ms);
+    change_put(change, SHELL_TABLE_NOW, span_of("", 0), span_of(now, sizeof now));
+    struct expire expire = { .before_ms = wall_ms - LIMIT_REQUEST_AGE_MS };
+    view_scan(&change->view, SHELL_TABLE_REQUEST_AGE, span_of("", 0), expire_collect, &expire);
+    for (size_t i = 0; i < expire.count; i++) {
+        change_delete(change, SHELL_TABLE_REQUEST, span_of(expire.keys[i] + 8, 16));
+        change_delete(change, SHELL_TABLE_REQUEST_AGE, span_of(expire.keys[i], AGE_KEY_BYTES));
+    }
+}
+
+bool ledger_now_get(const struct view *view, int64_t *now_ms)
+{
+    struct span value = { NULL, 0 };
+    if (!view_get(view, SHELL_TABLE_NOW, span_of("", 0), &value)) {
+        return false;
+    }
+    assert(value.size == 9 && value.data[0] == RECORD_VERSION);
+    *now_ms = be_time_get(value.data + 1);
+    return true;
+}
+
+/* ---- facts of the shell */
+
+bool ledger_fact_evolve(const struct change *change, const struct fact *fact)
+{
+    if (fact->type != FACT_CONSUMER_ACCEPTED) {
+        return false;
+    }
+    struct arena arena;
+    arena_init(&arena, PB_ARENA_LEAST);
+    const Kith__V1__ConsumerAccepted *accepted =
+        pb_unpack(&kith__v1__consumer_accepted__descriptor, &arena, fact->body);
+    assert(accepted != NULL && accepted->feed != NULL);
+    struct folded folded = { .to = accepted->from };
+    (void)snprintf(folded.feed.name, sizeof folded.feed.name, "%s", accepted->feed);
+    folded.feed.shard = accepted->shard;
+    ledger_cursor_put(change, &folded);
+    arena_release(&arena);
+    return true;
+}

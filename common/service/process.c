@@ -1,0 +1,403 @@
+#include "common/service/process.h"
+
+#include "common/base/limits.h"
+#include "common/service/admin.h"
+#include "common/service/clock_os.h"
+#include "common/service/shell_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A turn's outcome is unknown: whoever asked must ask again, so nothing more is said. */
+#define EXIT_OUTCOME_UNKNOWN 75
+
+/* ---- where things lie */
+
+static enum status folder_make(const char *path, struct refusal *refusal)
+{
+    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+        return refusal_set(refusal, STATUS_INTERNAL, "cannot make folder %s: %s", path,
+                           strerrorname_np(errno));
+    }
+    return STATUS_OK;
+}
+
+static void paths_fill(struct process *process, const struct process_options *options)
+{
+    (void)snprintf(process->folder, sizeof process->folder, "%s/%s/%" PRIu32, options->data,
+                   process->definition->name, options->shard);
+    (void)snprintf(process->journal_path, sizeof process->journal_path, "%s/journal.mdb",
+                   process->folder);
+    (void)snprintf(process->state_path, sizeof process->state_path, "%s/state.mdb",
+                   process->folder);
+}
+
+static void store_options_fill(struct process *process, uint32_t shard)
+{
+    const struct service_definition *definition = process->definition;
+    memcpy(process->tables, shell_tables, sizeof shell_tables);
+    process->table_count = SHELL_TABLES;
+    for (size_t i = 0; i < definition->table_count; i++) {
+        assert(process->table_count < sizeof process->tables / sizeof process->tables[0]);
+        assert(definition->tables[i].id >= SERVICE_TABLE_FIRST);
+        process->tables[process->table_count++] = definition->tables[i];
+    }
+    process->store_options = (struct store_options){
+        .path = process->state_path,
+        .service = definition->name,
+        .shard = shard,
+        .schema = definition->schema,
+        .tables = process->tables,
+        .table_count = process->table_count,
+        .map_bytes = process->own->state_map_bytes,
+        .memtable_bytes_max = process->own->memtable_bytes_max,
+        .checkpoint_records = process->own->checkpoint_records,
+    };
+    process->journal_options = (struct journal_options){
+        .path = process->journal_path,
+        .service = definition->name,
+        .shard = shard,
+        .map_bytes = process->own->journal_map_bytes,
+    };
+}
+
+enum status process_init(struct process *process, const struct service_definition *definition,
+                         const struct process_options *options, struct refusal *refusal)
+{
+    process->definition = definition;
+    enum status status = suite_config_load(&process->config, options->config, refusal);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    process->own = suite_service_find(&process->config, definition->name);
+    if (process->own == NULL) {
+        status = refusal_set(refusal, STATUS_REFUSED, "%s: services has no entry for %s",
+                             options->config, definition->name);
+    }
+    if (status == STATUS_OK && options->shard >= process->own->shards) {
+        status =
+            refusal_set(refusal, STATUS_REFUSED, "%s has %" PRIu32 " shards; there is no %" PRIu32,
+                        definition->name, process->own->shards, options->shard);
+    }
+    if (status == STATUS_OK && options->data != NULL) {
+        status = suite_key_load(options->data, process->suite_key, refusal);
+    }
+    if (status != STATUS_OK) {
+        process_release(process);
+        return status;
+    }
+    process->environment = (struct service_environment){
+        .config = &process->config,
+        .own = process->own,
+        .data = options->data,
+        .shard = options->shard,
+        .suite_key = span_of(process->suite_key, sizeof process->suite_key),
+    };
+    if (options->data != NULL) {
+        paths_fill(process, options);
+        store_options_fill(process, options->shard);
+    }
+    return STATUS_OK;
+}
+
+void process_release(struct process *process)
+{
+    suite_config_release(&process->config);
+}
+
+/* ---- the producers */
+
+static enum status peer_add(struct process_peers *peers, const char *data,
+                            const struct suite_service *producer, uint32_t shard,
+                            struct refusal *refusal)
+{
+    if (peers->count == LIMIT_FEEDS) {
+        return refusal_set(refusal, STATUS_REFUSED, "a service reads at most %d producer shards",
+                           LIMIT_FEEDS);
+    }
+    unsigned i = peers->count++;
+    struct feed_name *feed = &peers->peers[i].feed;
+    (void)snprintf(feed->name, sizeof feed->name, "%s", producer->name);
+    feed->shard = shard;
+    return suite_endpoint(data, producer->name, shard, "feed", peers->endpoints[i],
+                          sizeof peers->endpoints[i], refusal);
+}
+
+enum status process_peers_fill(const struct process *process, struct process_peers *peers,
+                               struct refusal *refusal)
+{
+    const struct service_definition *definition = process->definition;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < definition->feed_count; i++) {
+        const struct suite_service *producer =
+            suite_service_find(&process->config, definition->feeds[i].name);
+        uint32_t shards = producer != NULL ? producer->shards : 0;
+        for (uint32_t shard = 0; shard < shards && status == STATUS_OK; shard++) {
+            status = peer_add(peers, process->environment.data, producer, shard, refusal);
+        }
+    }
+    return status;
+}
+
+/* ---- serving */
+
+struct server {
+    struct process *process;
+    const struct log *log;
+    struct clock clock;
+    int pid_file;
+    int signals;
+    struct journal *journal;
+    struct store *store;
+    struct transport_zmq *zmq;
+    struct transport transport;
+    struct admin *admin;
+    struct shell *shell;
+    void *service;
+    struct process_peers peers;
+    char endpoints[TRANSPORT_SERVER_COUNT][SUITE_ENDPOINT_BYTES];
+};
+
+static void server_metrics(void *context, struct buffer *out)
+{
+    const struct server *server = context;
+    if (server->shell != NULL) {
+        shell_metrics(server->shell, out);
+    }
+}
+
+static bool server_is_ready(void *context, char *why, size_t size)
+{
+    const struct server *server = context;
+    if (server->shell == NULL) {
+        (void)snprintf(why, size, "recovering");
+        return false;
+    }
+    return shell_is_ready(server->shell, why, size);
+}
+
+/* Locks DATA/run/SERVICE-SHARD.pid: a second instance must never reach bind, since ZeroMQ
+ * would take the endpoint over without a word. */
+static enum status pid_file_lock(struct server *server, const struct process_options *options,
+                                 struct refusal *refusal)
+{
+    char path[PROCESS_PATH_BYTES + 64];
+    char text[32];
+    (void)snprintf(path, sizeof path, "%s/run", options->data);
+    enum status status = folder_make(path, refusal);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    (void)snprintf(path, sizeof path, "%s/run/%s-%" PRIu32 ".pid", options->data,
+                   server->process->definition->name, options->shard);
+    server->pid_file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (server->pid_file < 0) {
+        return refusal_set(refusal, STATUS_INTERNAL, "cannot open %s: %s", path,
+                           strerrorname_np(errno));
+    }
+    if (flock(server->pid_file, LOCK_EX | LOCK_NB) != 0) {
+        return refusal_set(refusal, STATUS_REFUSED,
+                           "another process serves this shard already (%s is locked)", path);
+    }
+    int size = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    if (ftruncate(server->pid_file, 0) != 0 ||
+        write(server->pid_file, text, (size_t)size) != (ssize_t)size) {
+        return refusal_set(refusal, STATUS_INTERNAL, "cannot write %s: %s", path,
+                           strerrorname_np(errno));
+    }
+    return STATUS_OK;
+}
+
+static enum status stores_open(struct server *server, const struct process_options *options,
+                               struct refusal *refusal)
+{
+    struct process *process = server->process;
+    char folder[PROCESS_PATH_BYTES];
+    (void)snprintf(folder, sizeof folder, "%s/%s", options->data, process->definition->name);
+    enum status status = folder_make(folder, refusal);
+    if (status == STATUS_OK) {
+        status = folder_make(process->folder, refusal);
+    }
+    if (status == STATUS_OK && process->definition->keeps_journal) {
+        do {
+            randombytes_buf(&process->journal_options.epoch, sizeof process->journal_options.epoch);
+        } while (process->journal_options.epoch == 0);
+        status = journal_open(&server->journal, &process->journal_options, refusal);
+    }
+    if (status == STATUS_OK) {
+        status = store_open(&server->store, &process->store_options, refusal);
+    }
+    return status;
+}
+
+static enum status transport_start(struct server *server, const struct process_options *options,
+                                   struct refusal *refusal)
+{
+    static const char *const kinds[TRANSPORT_SERVER_COUNT] = { "cmd", "feed" };
+    const char *endpoints[LIMIT_FEEDS];
+    int wake[2] = { server->signals, admin_descriptor(server->admin) };
+    struct transport_zmq_options zmq = { .peers = endpoints,
+                                         .peer_count = server->peers.count,
+                                         .wake_descriptors = wake,
+                                         .wake_count = 2 };
+    for (unsigned i = 0; i < TRANSPORT_SERVER_COUNT; i++) {
+        enum status status =
+            suite_endpoint(options->data, server->process->definition->name, options->shard,
+                           kinds[i], server->endpoints[i], sizeof server->endpoints[i], refusal);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        zmq.servers[i] = server->endpoints[i];
+    }
+    for (unsigned i = 0; i < server->peers.count; i++) {
+        endpoints[i] = server->peers.endpoints[i];
+    }
+    enum status status = transport_zmq_open(&server->zmq, &zmq, refusal);
+    if (status == STATUS_OK) {
+        server->transport = transport_of_zmq(server->zmq);
+    }
+    return status;
+}
+
+static enum status shell_start(struct server *server, const struct process_options *options,
+                               struct refusal *refusal)
+{
+    struct process *process = server->process;
+    enum status status =
+        process->definition->open(&server->service, &process->environment, refusal);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct shell_options shell = {
+        .definition = process->definition,
+        .service = server->service,
+        .shard = options->shard,
+        .clock = server->clock,
+        .transport = &server->transport,
+        .journal = server->journal,
+        .store = server->store,
+        .log = server->log,
+        .limits = process->own,
+        .event_clock = process->config.clock == SUITE_CLOCK_EVENT,
+        .epoch = server->journal != NULL ? journal_epoch(server->journal) : 0,
+        .peers = server->peers.peers,
+        .peer_count = server->peers.count,
+        .admin_port = admin_port(server->admin),
+    };
+    return shell_open(&server->shell, &shell, refusal);
+}
+
+static enum status server_open(struct server *server, const struct process_options *options,
+                               struct refusal *refusal)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    (void)sigprocmask(SIG_BLOCK, &signals, NULL);
+    server->signals = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+    assert(server->signals >= 0);
+    struct admin_source source = { .context = server,
+                                   .metrics = server_metrics,
+                                   .is_ready = server_is_ready };
+    enum status status = pid_file_lock(server, options, refusal);
+    if (status == STATUS_OK) {
+        status = stores_open(server, options, refusal);
+    }
+    if (status == STATUS_OK) {
+        status = process_peers_fill(server->process, &server->peers, refusal);
+    }
+    if (status == STATUS_OK) {
+        status = admin_open(&server->admin, &source, refusal);
+    }
+    if (status == STATUS_OK) {
+        status = transport_start(server, options, refusal);
+    }
+    if (status == STATUS_OK) {
+        status = shell_start(server, options, refusal);
+    }
+    return status;
+}
+
+static void server_close(struct server *server)
+{
+    shell_close(&server->shell);
+    if (server->service != NULL) {
+        server->process->definition->close(&server->service);
+    }
+    transport_zmq_close(&server->zmq);
+    admin_close(&server->admin);
+    store_close(&server->store);
+    journal_close(&server->journal);
+    if (server->signals >= 0) {
+        (void)close(server->signals);
+    }
+    if (server->pid_file >= 0) {
+        (void)close(server->pid_file);
+    }
+}
+
+static bool stop_was_asked(const struct server *server)
+{
+    struct signalfd_siginfo info;
+    return read(server->signals, &info, sizeof info) == (ssize_t)sizeof info;
+}
+
+static enum status loop(struct server *server)
+{
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && !stop_was_asked(server)) {
+        status = shell_turn(server->shell);
+        if (status == STATUS_OK) {
+            int64_t wait_ms = shell_wait_ms(server->shell);
+            int64_t admin_ms = admin_wait_ms(server->admin);
+            wait_ms = admin_ms >= 0 && admin_ms < wait_ms ? admin_ms : wait_ms;
+            server->transport.wait(server->transport.context, wait_ms);
+            admin_step(server->admin);
+        }
+    }
+    return status;
+}
+
+int process_serve(struct process *process, const struct process_options *options,
+                  const struct log *log)
+{
+    struct server server = {
+        .process = process, .log = log, .clock = clock_os(), .pid_file = -1, .signals = -1
+    };
+    struct refusal refusal;
+    refusal_init(&refusal);
+    enum status status = server_open(&server, options, &refusal);
+    if (status != STATUS_OK) {
+        (void)fprintf(stderr, "kith-%s: %s\n", process->definition->name, refusal.message);
+        server_close(&server);
+        return EXIT_FAILURE;
+    }
+    log_line(log, LOG_LEVEL_INFO, "serving",
+             "shard=%" PRIu32 " seq=%" PRIu64 " recovered_blocks=%" PRIu64, options->shard,
+             server.shell->position.seq, server.shell->counters.recovered_blocks);
+    status = loop(&server);
+    if (status == STATUS_OK) {
+        status = shell_stop(server.shell);
+    }
+    if (status != STATUS_OK) {
+        log_line(log, LOG_LEVEL_ERROR, "a commit failed, its outcome is unknown", "status=%s",
+                 status_code_text(status));
+        _exit(EXIT_OUTCOME_UNKNOWN);
+    }
+    log_line(log, LOG_LEVEL_INFO, "stopped", "shard=%" PRIu32 " seq=%" PRIu64, options->shard,
+             server.shell->position.seq);
+    server_close(&server);
+    return EXIT_SUCCESS;
+}

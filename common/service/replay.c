@@ -1,0 +1,110 @@
+#include "common/service/replay.h"
+
+#include "common/service/shell_internal.h"
+
+#include <inttypes.h>
+
+struct evolve {
+    struct replay *replay;
+    struct change change;
+    const struct block *block;
+};
+
+struct run {
+    struct replay *replay;
+    uint64_t last;
+    enum status status;
+};
+
+void replay_init(struct replay *replay, const struct service_definition *definition, void *service,
+                 struct store *store)
+{
+    *replay = (struct replay){ .definition = definition, .service = service, .store = store };
+    replay->position = store_checkpoint(store);
+    arena_init(&replay->arena, (size_t)LIMIT_MESSAGE_BYTES * 64);
+}
+
+void replay_release(struct replay *replay)
+{
+    arena_release(&replay->arena);
+}
+
+static bool entry_evolve(void *argument, const struct block_entry *entry)
+{
+    const struct evolve *evolve = argument;
+    const struct service_definition *definition = evolve->replay->definition;
+    switch (entry->kind) {
+    case BLOCK_ENTRY_RECORD:
+        if (entry->record.is_private || !ledger_fact_evolve(&evolve->change, &entry->record.fact)) {
+            definition->evolve(evolve->replay->service, &evolve->change, &entry->record);
+        }
+        break;
+    case BLOCK_ENTRY_OUTCOME: {
+        struct request_place place = { .body_hash = entry->outcome.body_hash,
+                                       .first_seq = evolve->block->header.first_seq,
+                                       .block = evolve->block->header.number,
+                                       .index = entry->outcome_index,
+                                       .issued_at_ms = entry->outcome.issued_at_ms };
+        ledger_request_put(&evolve->change, definition->keeps_keys_for_ever, entry->outcome.key,
+                           &place);
+        break;
+    }
+    case BLOCK_ENTRY_FOLDED:
+        ledger_cursor_put(&evolve->change, &entry->folded);
+        break;
+    }
+    return true;
+}
+
+/* Keeps memory within its bound while a long tail is evolved. */
+static enum status checkpoint_as_needed(struct replay *replay)
+{
+    struct store *store = replay->store;
+    enum status status = STATUS_OK;
+    if (store_wants_checkpoint(store) && !store_checkpoint_running(store)) {
+        store_checkpoint_begin(store, &replay->position);
+    }
+    if (store_checkpoint_running(store)) {
+        status = store_checkpoint_step(store);
+    }
+    store_turn_end(store);
+    return status;
+}
+
+static bool block_evolve(void *argument, const struct block *block)
+{
+    struct run *run = argument;
+    struct replay *replay = run->replay;
+    struct evolve evolve = { .replay = replay,
+                             .change = store_change(replay->store),
+                             .block = block };
+    int64_t now_ms = 0;
+    if (block->header.number > run->last) {
+        return false;
+    }
+    arena_reset(&replay->arena);
+    run->status = block_walk(block, &replay->arena, entry_evolve, &evolve, &now_ms);
+    if (run->status != STATUS_OK) {
+        return false;
+    }
+    ledger_block_end(&evolve.change, now_ms, block->header.wall_ms);
+    if (block->header.wall_ms > replay->wall_ms) {
+        replay->wall_ms = block->header.wall_ms;
+    }
+    replay->position = block_position(block);
+    replay->blocks += 1;
+    run->status = checkpoint_as_needed(replay);
+    return run->status == STATUS_OK;
+}
+
+enum status replay_run(struct replay *replay, struct journal *journal, uint64_t last,
+                       struct refusal *refusal)
+{
+    struct run run = { .replay = replay, .last = last, .status = STATUS_OK };
+    enum status status = journal_read(journal, &replay->position, block_evolve, &run, refusal);
+    if (status == STATUS_OK && run.status != STATUS_OK) {
+        status = refusal_set(refusal, run.status, "block %" PRIu64 " cannot be evolved",
+                             replay->position.block + 1);
+    }
+    return status;
+}

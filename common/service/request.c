@@ -1,0 +1,306 @@
+/* Commands and questions: who asked before, what was answered, what is to be decided. */
+#include "common/service/shell_internal.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+static struct outgoing *outgoing_next(struct shell *shell, const struct route *route)
+{
+    assert(shell->outgoing_count < LIMIT_TURN_REQUESTS);
+    struct outgoing *out = &shell->outgoing[shell->outgoing_count++];
+    out->route = *route;
+    buffer_clear(&out->header);
+    buffer_clear(&out->body);
+    return out;
+}
+
+static void refusal_reply(struct shell *shell, const struct route *route, uint64_t request_id,
+                          const struct refusal *refusal)
+{
+    assert(refusal->status != STATUS_OK);
+    struct outgoing *out = outgoing_next(shell, route);
+    struct reply_header reply = { .request_id = request_id, .refusal = *refusal };
+    reply_header_encode(&reply, &out->header);
+    shell->counters.refused += 1;
+}
+
+static const struct service_method *method_find(const struct shell *shell, const char *name)
+{
+    for (size_t i = 0; i < shell->definition->method_count; i++) {
+        if (strcmp(shell->definition->methods[i].name, name) == 0) {
+            return &shell->definition->methods[i];
+        }
+    }
+    return builtin_find(name);
+}
+
+static struct hash128 body_hash_of(const struct request_header *header, struct span body)
+{
+    struct span parts[2] = { span_of_text(header->method), body };
+    return hash128_of(span_of("", 0), parts, 2);
+}
+
+/* ---- retries */
+
+struct stored {
+    struct shell *shell;
+    const struct route *route;
+    uint64_t request_id;
+    uint32_t index;
+    bool sent;
+};
+
+static bool stored_entry(void *argument, const struct block_entry *entry)
+{
+    struct stored *stored = argument;
+    if (entry->kind != BLOCK_ENTRY_OUTCOME || entry->outcome_index != stored->index) {
+        return true;
+    }
+    struct outgoing *out = outgoing_next(stored->shell, stored->route);
+    reply_header_compose(entry->outcome.reply_header, stored->request_id, &out->header);
+    enum status status = buffer_append(&out->body, entry->outcome.reply_body);
+    assert(status == STATUS_OK); /* it fitted when it was made */
+    stored->sent = true;
+    return false;
+}
+
+static bool stored_block(void *argument, const struct block *block)
+{
+    struct stored *stored = argument;
+    int64_t now_ms = 0;
+    arena_reset(&stored->shell->arena);
+    enum status status = block_walk(block, &stored->shell->arena, stored_entry, stored, &now_ms);
+    assert(status == STATUS_OK); /* the journal checked the block's bytes */
+    return false;
+}
+
+/* Answers a retry from this turn's outcomes or from the journal. The same key with another
+ * body is refused. False: the key is new. */
+static bool retry_answer(struct shell *shell, const struct message *message,
+                         const struct request_header *header, struct hash128 key,
+                         struct hash128 body_hash)
+{
+    struct refusal refusal;
+    refusal_init(&refusal);
+    const struct turn *turn = &shell->turn;
+    struct request_place place = { .body_hash = body_hash };
+    const struct turn_outcome *fresh = NULL;
+    for (size_t i = 0; i < turn->outcome_count && fresh == NULL; i++) {
+        if (hash128_equal(turn->outcomes[i].key, key)) {
+            fresh = &turn->outcomes[i];
+        }
+    }
+    if (fresh == NULL && !ledger_request_get(&shell->view, key, &place)) {
+        return false;
+    }
+    struct hash128 known = fresh != NULL ? fresh->body_hash : place.body_hash;
+    if (!hash128_equal(known, body_hash)) {
+        (void)refusal_set(&refusal, STATUS_EXISTS,
+                          "key %s was used for another request; take a new key", header->key);
+        refusal_reply(shell, &message->route, header->request_id, &refusal);
+        return true;
+    }
+    shell->counters.replayed += 1;
+    if (fresh != NULL) {
+        const struct outgoing *first = &shell->outgoing[fresh->outgoing];
+        struct outgoing *out = outgoing_next(shell, &message->route);
+        reply_header_compose(buffer_span(&first->header), header->request_id, &out->header);
+        enum status status = buffer_append(&out->body, buffer_span(&first->body));
+        assert(status == STATUS_OK);
+        return true;
+    }
+    struct stored stored = { .shell = shell,
+                             .route = &message->route,
+                             .request_id = header->request_id,
+                             .index = place.index };
+    enum status status = journal_read_one(shell->options.journal, place.first_seq, place.block,
+                                          stored_block, &stored);
+    assert(status == STATUS_OK && stored.sent); /* state and journal were checked at start */
+    return true;
+}
+
+/* ---- deciding */
+
+static enum status command_check(const struct shell *shell, const struct request_header *header,
+                                 struct refusal *refusal)
+{
+    if (header->key_size == 0) {
+        refusal_violation(refusal, "key", "a command carries a key",
+                          "send 1 to 64 bytes that name this attempt");
+        return STATUS_MALFORMED;
+    }
+    if (header->issued_at_ms < shell->wall_ms - LIMIT_REQUEST_AGE_MS) {
+        return refusal_set(refusal, STATUS_REFUSED,
+                           "issued_at is more than 7 days ago; what became of the first attempt "
+                           "must be looked up, then send with a new key");
+    }
+    if (header->issued_at_ms > shell->wall_ms + LIMIT_FUTURE_MS) {
+        refusal_violation(refusal, "issued_at_ms", "at most 5 minutes ahead of the service's clock",
+                          "set the sender's clock");
+        return STATUS_MALFORMED;
+    }
+    return STATUS_OK;
+}
+
+/* A refusal that says nothing about the command itself: the next attempt decides anew. */
+static bool is_kept(enum status status)
+{
+    return status != STATUS_MALFORMED && status != STATUS_ABORTED && status != STATUS_LIMIT;
+}
+
+static void outcome_keep(struct shell *shell, const struct request_header *header,
+                         struct hash128 key, struct hash128 body_hash, enum status status)
+{
+    struct turn *turn = &shell->turn;
+    const struct outgoing *out = &shell->outgoing[shell->outgoing_count - 1];
+    struct outcome outcome = { .key = key,
+                               .body_hash = body_hash,
+                               .issued_at_ms = header->issued_at_ms,
+                               .status = status,
+                               .reply_header = buffer_span(&shell->scratch_header),
+                               .reply_body = buffer_span(&out->body) };
+    struct block_builder *builder =
+        turn_builder(turn, outcome.reply_header.size + outcome.reply_body.size + 256);
+    struct request_place place = { .body_hash = body_hash,
+                                   .first_seq = builder->header.first_seq,
+                                   .block = builder->header.number,
+                                   .index = turn->outcomes_in_block,
+                                   .issued_at_ms = header->issued_at_ms };
+    block_outcome_add(builder, &outcome);
+    turn->outcomes_in_block += 1;
+    ledger_request_put(&shell->change, shell->definition->keeps_keys_for_ever, key, &place);
+    turn->outcomes[turn->outcome_count++] = (struct turn_outcome){
+        .key = key, .body_hash = body_hash, .outgoing = shell->outgoing_count - 1
+    };
+}
+
+/* Runs the handler and makes its reply the newest outgoing one. */
+static enum status method_run(struct shell *shell, const struct message *message,
+                              const struct request_header *header,
+                              const struct service_method *method)
+{
+    struct turn *turn = &shell->turn;
+    struct refusal refusal;
+    refusal_init(&refusal);
+    struct outgoing *out = outgoing_next(shell, &message->route);
+    struct reply reply = { .body = &out->body, .refusal = &refusal };
+    turn->may_emit = method->is_command;
+    turn->emitted = 0;
+    turn->cause = cause_of_now(shell);
+    bool is_builtin = builtin_find(header->method) != NULL;
+    enum status status =
+        method->handle(is_builtin ? (void *)shell : shell->service, turn, message->body, &reply);
+    turn->may_emit = false;
+    assert(status == STATUS_OK || turn->emitted == 0);
+    refusal.status = status;
+    if (status != STATUS_OK) {
+        buffer_clear(&out->body);
+        shell->counters.refused += 1;
+    }
+    struct reply_header replied = { .request_id = 0, .refusal = refusal };
+    reply_header_encode(&replied, &shell->scratch_header);
+    reply_header_compose(buffer_span(&shell->scratch_header), header->request_id, &out->header);
+    return status;
+}
+
+/* False: ticks come first and have used up the turn; the message must wait. */
+static bool command_take(struct shell *shell, const struct message *message,
+                         const struct request_header *header, const struct service_method *method)
+{
+    struct refusal refusal;
+    refusal_init(&refusal);
+    struct hash128 key = hash128_of_span(span_of(header->key, header->key_size));
+    struct hash128 body_hash = body_hash_of(header, message->body);
+    if (header->key_size > 0 && retry_answer(shell, message, header, key, body_hash)) {
+        return true;
+    }
+    enum status status = command_check(shell, header, &refusal);
+    if (status == STATUS_OK && shell->is_full) {
+        status = refusal_set(&refusal, STATUS_LIMIT,
+                             "the store or the disk is full up to its reserve; make room");
+        refusal.retry_after_ms = 1000;
+    }
+    if (status != STATUS_OK) {
+        refusal.status = status;
+        refusal_reply(shell, &message->route, header->request_id, &refusal);
+        return true;
+    }
+    if (!time_settle(shell, time_of_command(shell))) {
+        return false;
+    }
+    shell->counters.commands += 1;
+    status = method_run(shell, message, header, method);
+    if (is_kept(status) && shell->options.journal != NULL) {
+        outcome_keep(shell, header, key, body_hash, status);
+    }
+    return true;
+}
+
+static bool message_take(struct shell *shell, const struct message *message)
+{
+    struct request_header header = { 0 };
+    struct refusal refusal;
+    refusal_init(&refusal);
+    enum status status = request_header_decode(message->header, &header, &refusal);
+    const struct service_method *method = NULL;
+    if (status == STATUS_OK && message->body.size > LIMIT_BODY_BYTES) {
+        status = refusal_set(&refusal, STATUS_MALFORMED,
+                             "the body has %zu bytes, at most %d are taken; send smaller batches",
+                             message->body.size, LIMIT_BODY_BYTES);
+    }
+    if (status == STATUS_OK) {
+        method = method_find(shell, header.method);
+        if (method == NULL) {
+            status = refusal_set(&refusal, STATUS_UNIMPLEMENTED, "%s has no method %s",
+                                 shell->definition->name, header.method);
+        }
+    }
+    if (status != STATUS_OK) {
+        refusal.status = status;
+        refusal_reply(shell, &message->route, header.request_id, &refusal);
+        return true;
+    }
+    if (method->is_command) {
+        return command_take(shell, message, &header, method);
+    }
+    shell->counters.questions += 1;
+    (void)method_run(shell, message, &header, method);
+    return true;
+}
+
+bool requests_take(struct shell *shell, size_t slice_bytes)
+{
+    const struct transport *transport = shell->options.transport;
+    size_t taken_bytes = 0;
+    bool took = false;
+    while (taken_bytes < slice_bytes && shell->outgoing_count < LIMIT_TURN_REQUESTS &&
+           shell->outgoing_count < shell->options.limits->turn_requests_max &&
+           shell->turn.block_count < TURN_BLOCKS_FULL) {
+        if (!shell->has_waiting) {
+            shell->has_waiting =
+                transport->receive(transport->context, TRANSPORT_COMMAND, &shell->waiting);
+        }
+        if (!shell->has_waiting || !message_take(shell, &shell->waiting)) {
+            break;
+        }
+        took = true;
+        taken_bytes += shell->waiting.header.size + shell->waiting.body.size;
+        transport->message_release(transport->context, &shell->waiting);
+        shell->has_waiting = false;
+    }
+    shell->turn.input_bytes += taken_bytes;
+    return took;
+}
+
+void replies_send(struct shell *shell)
+{
+    const struct transport *transport = shell->options.transport;
+    for (size_t i = 0; i < shell->outgoing_count; i++) {
+        const struct outgoing *out = &shell->outgoing[i];
+        /* Dropped and counted when the peer takes no more: its retry fetches it by key. */
+        (void)transport->reply(transport->context, &out->route, buffer_span(&out->header),
+                               buffer_span(&out->body));
+    }
+    shell->outgoing_count = 0;
+}
