@@ -1,0 +1,45 @@
+/*
+ * The ledger's messages in and out of Protocol Buffers: facts and rules. Requests and
+ * replies stand in loyalty_request.h.
+ *
+ * Decoding gives a whole struct or nothing. Spans point into the arena, which the caller
+ * resets before.
+ */
+#ifndef KITH_LOYALTY_CODEC_H
+#define KITH_LOYALTY_CODEC_H
+
+#include "common/base/arena.h"
+#include "services/loyalty/loyalty_core.h"
+
+#define LOYALTY_RULES_NAME "programmes"
+/* Rules as the configuration wrote them, for people. */
+#define LOYALTY_RULES_TEXT_BYTES (32 * 1024)
+
+/* Appends the body of the fact that says this posting. */
+void loyalty_posting_encode(const struct loyalty_posting *posting, struct buffer *out);
+/* The type of the fact that says a posting of this kind. */
+uint32_t loyalty_posting_type(enum loyalty_kind kind);
+/* STATUS_CORRUPT: not a fact of the ledger's three types, or values that no ledger wrote. */
+MUST_USE enum status loyalty_posting_decode(const struct fact *fact, struct arena *arena,
+                                            struct loyalty_posting *posting);
+
+/* Appends the compiled form; equal rules give equal bytes.
+ * STATUS_LIMIT: past the buffer's limit. */
+MUST_USE enum status loyalty_rules_encode(const struct loyalty_rules *rules, struct buffer *out);
+/* STATUS_CORRUPT: not rules, or past their bounds. */
+MUST_USE enum status loyalty_rules_decode(struct span compiled, struct arena *arena,
+                                          struct loyalty_rules *rules);
+
+/* The body of FACT_RULES_CHANGED. */
+struct loyalty_rules_fact {
+    uint32_t version;
+    struct hash128 hash;
+    struct span compiled;
+    struct span text;
+};
+void loyalty_rules_fact_encode(const struct loyalty_rules_fact *changed, struct buffer *out);
+/* STATUS_CORRUPT: not such a body, another name, or a hash that does not match. */
+MUST_USE enum status loyalty_rules_fact_decode(struct span body, struct arena *arena,
+                                               struct loyalty_rules_fact *changed);
+
+#endif

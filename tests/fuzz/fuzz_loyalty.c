@@ -1,0 +1,141 @@
+/* link: loyalty_service */
+/*
+ * Bodies of commands, questions and facts from any bytes. The first byte chooses; what is
+ * taken must be within the ledger's bounds, and a fact must come back from its own encoding.
+ */
+#include "services/loyalty/loyalty_codec.h"
+#include "services/loyalty/loyalty_request.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define ARENA_BYTES (4 * 1024 * 1024)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* A request is refused with a sentence, or taken whole. */
+static void outcome_check(enum status status, const struct refusal *refusal)
+{
+    assert(status == STATUS_OK || status == STATUS_MALFORMED);
+    assert((status == STATUS_OK) == (refusal->status == STATUS_OK));
+}
+
+static void account_check(struct span customer, struct span programme)
+{
+    assert(id_text_is_valid(customer));
+    assert(programme.size == 0 || id_text_is_valid(programme));
+}
+
+static void spend_try(struct span body, struct arena *arena)
+{
+    struct refusal refusal = { 0 };
+    struct loyalty_spend_request request = { 0 };
+    enum status status = loyalty_spend_decode(body, arena, &request, &refusal);
+    outcome_check(status, &refusal);
+    if (status == STATUS_OK) {
+        account_check(request.customer, request.programme);
+        assert(request.points >= 1 && request.points <= LIMIT_AMOUNT);
+    }
+}
+
+static void reverse_try(struct span body, struct arena *arena)
+{
+    struct refusal refusal = { 0 };
+    uint64_t posting = 0;
+    enum status status = loyalty_reverse_decode(body, arena, &posting, &refusal);
+    outcome_check(status, &refusal);
+    assert((status == STATUS_OK) == (posting > 0));
+}
+
+static void questions_try(struct span body, struct arena *arena)
+{
+    struct refusal refusal = { 0 };
+    struct loyalty_balance_request balance = { 0 };
+    enum status status = loyalty_balance_decode(body, arena, &balance, &refusal);
+    outcome_check(status, &refusal);
+    if (status == STATUS_OK) {
+        account_check(balance.customer, balance.programme);
+    }
+    struct loyalty_statement_request statement = { 0 };
+    refusal_init(&refusal);
+    status = loyalty_statement_decode(body, arena, &statement, &refusal);
+    outcome_check(status, &refusal);
+    if (status == STATUS_OK) {
+        account_check(statement.customer, statement.programme);
+        assert(statement.limit >= 1 && statement.limit <= LOYALTY_PAGE_MAX);
+    }
+    struct loyalty_accounts_request accounts = { 0 };
+    refusal_init(&refusal);
+    status = loyalty_accounts_decode(body, arena, &accounts, &refusal);
+    outcome_check(status, &refusal);
+    assert(status != STATUS_OK || (accounts.limit >= 1 && accounts.limit <= LOYALTY_PAGE_MAX));
+}
+
+/* The encoding of what was read reads as the same. */
+static void posting_try(struct span body, struct arena *arena, uint32_t type)
+{
+    struct fact fact = { .type = type, .version = 1, .has_customer = true, .body = body };
+    struct loyalty_posting posting = { 0 };
+    if (loyalty_posting_decode(&fact, arena, &posting) != STATUS_OK) {
+        return;
+    }
+    struct buffer again;
+    buffer_init(&again, LIMIT_RECORD_BYTES);
+    loyalty_posting_encode(&posting, &again);
+    fact.body = buffer_span(&again);
+    struct loyalty_posting back = { 0 };
+    enum status status = loyalty_posting_decode(&fact, arena, &back);
+    assert(status == STATUS_OK);
+    assert(back.points == posting.points && back.number == posting.number);
+    assert(back.counter == posting.counter && back.reverses == posting.reverses);
+    assert(strcmp(back.programme.text, posting.programme.text) == 0);
+    buffer_release(&again);
+}
+
+static void rules_try(struct span body, struct arena *arena)
+{
+    struct loyalty_rules_fact changed = { 0 };
+    if (loyalty_rules_fact_decode(body, arena, &changed) == STATUS_OK) {
+        assert(changed.version > 0);
+    }
+    struct loyalty_rules rules = { 0 };
+    if (loyalty_rules_decode(body, arena, &rules) != STATUS_OK) {
+        return;
+    }
+    for (size_t i = 0; i < rules.programme_count; i++) {
+        for (size_t j = 0; j < rules.programmes[i].rule_count; j++) {
+            const struct loyalty_earn_rule *rule = &rules.programmes[i].rules[j];
+            int64_t points = loyalty_core_points(rule, LIMIT_AMOUNT - 1);
+            assert(points >= 0 && points <= LIMIT_AMOUNT);
+        }
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0) {
+        return 0;
+    }
+    struct arena arena;
+    arena_init(&arena, ARENA_BYTES);
+    struct span body = span_of(data + 1, size - 1);
+    switch (data[0] % 7) {
+    case 0:
+        spend_try(body, &arena);
+        break;
+    case 1:
+        reverse_try(body, &arena);
+        break;
+    case 2:
+        questions_try(body, &arena);
+        break;
+    case 3:
+        rules_try(body, &arena);
+        break;
+    default:
+        posting_try(body, &arena, FACT_POINTS_EARNED + data[0] % 7U - 4U);
+        break;
+    }
+    arena_release(&arena);
+    return 0;
+}
