@@ -256,7 +256,7 @@ static bool message_take(struct shell *shell, const struct message *message)
                                  shell->definition->name, header.method);
         }
     }
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK || method == NULL) {
         refusal.status = status;
         refusal_reply(shell, &message->route, header.request_id, &refusal);
         return true;
