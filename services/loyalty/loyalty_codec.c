@@ -3,6 +3,7 @@
 #include "common/wire/pb.h"
 #include "kith/v1/block.pb-c.h"
 #include "kith/v1/loyalty.pb-c.h"
+#include "kith/v1/loyalty_private.pb-c.h"
 
 #include <assert.h>
 
@@ -279,5 +280,32 @@ enum status loyalty_rules_fact_decode(struct span body, struct arena *arena,
         .compiled = compiled,
         .text = pb_text(message->text),
     };
+    return STATUS_OK;
+}
+
+/* ---- private records */
+
+void loyalty_customer_seen_encode(struct customer_id customer, struct buffer *out)
+{
+    Kith__V1__LoyaltyCustomerSeen seen = KITH__V1__LOYALTY_CUSTOMER_SEEN__INIT;
+    Kith__V1__LoyaltyRecord record = KITH__V1__LOYALTY_RECORD__INIT;
+    seen.has_customer = 1;
+    seen.customer = pb_bytes(span_of(customer.bytes, sizeof customer.bytes));
+    record.record_case = KITH__V1__LOYALTY_RECORD__RECORD_CUSTOMER_SEEN;
+    record.customer_seen = &seen;
+    enum status status = pb_pack(&record.base, out);
+    assert(status == STATUS_OK);
+}
+
+enum status loyalty_customer_seen_decode(struct span record, struct arena *arena,
+                                         struct customer_id *customer)
+{
+    const Kith__V1__LoyaltyRecord *message =
+        pb_unpack(&kith__v1__loyalty_record__descriptor, arena, record);
+    if (message == NULL || message->record_case != KITH__V1__LOYALTY_RECORD__RECORD_CUSTOMER_SEEN ||
+        message->customer_seen->customer.len != sizeof customer->bytes) {
+        return STATUS_CORRUPT;
+    }
+    memcpy(customer->bytes, message->customer_seen->customer.data, sizeof customer->bytes);
     return STATUS_OK;
 }

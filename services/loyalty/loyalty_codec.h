@@ -23,6 +23,12 @@ uint32_t loyalty_posting_type(enum loyalty_kind kind);
 MUST_USE enum status loyalty_posting_decode(const struct fact *fact, struct arena *arena,
                                             struct loyalty_posting *posting);
 
+/* Private records: a customer's first event. */
+void loyalty_customer_seen_encode(struct customer_id customer, struct buffer *out);
+/* STATUS_CORRUPT: not such a record. */
+MUST_USE enum status loyalty_customer_seen_decode(struct span record, struct arena *arena,
+                                                  struct customer_id *customer);
+
 /* Appends the compiled form; equal rules give equal bytes.
  * STATUS_LIMIT: past the buffer's limit. */
 MUST_USE enum status loyalty_rules_encode(const struct loyalty_rules *rules, struct buffer *out);

@@ -143,9 +143,9 @@ enum status loyalty_core_account_find(const struct view *view, const struct loya
     if (status != STATUS_OK) {
         return status;
     }
-    if (!loyalty_account_load(view, decided.key, &decided.account)) {
-        return refusal_set(refusal, STATUS_NOT_FOUND,
-                           "the customer has no account in programme '%s'", decided.programme.text);
+    if (!loyalty_account_load(view, decided.key, &decided.account) &&
+        !loyalty_customer_is_known(view, asked->customer)) {
+        return refusal_set(refusal, STATUS_NOT_FOUND, "there is no such customer");
     }
     *found = decided;
     return STATUS_OK;

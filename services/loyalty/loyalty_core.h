@@ -111,7 +111,8 @@ int64_t loyalty_core_points(const struct loyalty_earn_rule *rule, int64_t amount
 bool loyalty_core_earn(const struct view *view, const struct loyalty_programme *programme,
                        const struct loyalty_earning *earning, struct loyalty_posting *posting);
 
-/*   STATUS_NOT_FOUND  there is no such programme, or the customer has no account in it
+/* A customer who is known and never earned has an empty account.
+ *   STATUS_NOT_FOUND  there is no such programme, or no such customer
  *   STATUS_REFUSED    no programme was named and the rules have none */
 MUST_USE enum status loyalty_core_account_find(const struct view *view,
                                                const struct loyalty_rules *rules,

@@ -10,6 +10,7 @@
  *   head            1                                      newest version, programmes known
  *   programme       name 1..64                             -> number
  *   programme_name  number 4                               -> name
+ *   customer        customer 16                            who is known at all
  *
  * A programme's number is given at its first appearance in the rules and never again: names
  * are the outside's, and may be long.
@@ -30,6 +31,7 @@ enum loyalty_table {
     LOYALTY_TABLE_HEAD = 21,
     LOYALTY_TABLE_PROGRAMME = 22,
     LOYALTY_TABLE_PROGRAMME_NAME = 23,
+    LOYALTY_TABLE_CUSTOMER = 24,
 };
 
 /* The programme's own accounts; the numbers are those of LedgerAccount in loyalty.proto. */

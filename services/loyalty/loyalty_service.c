@@ -160,6 +160,11 @@ static void loyalty_fold(void *service, struct turn *turn, const struct feed_nam
         .subject = loyalty_subject_of(fact->subject),
         .event = &event,
     };
+    if (event.new_customer) {
+        buffer_clear(&loyalty->body);
+        loyalty_customer_seen_encode(fact->customer, &loyalty->body);
+        turn_record(turn, buffer_span(&loyalty->body));
+    }
     for (size_t i = 0; i < loyalty->rules.programme_count; i++) {
         struct loyalty_posting posting;
         if (loyalty_core_earn(turn_view(turn), &loyalty->rules.programmes[i], &earning, &posting)) {
@@ -185,12 +190,24 @@ static void rules_evolve(struct loyalty *loyalty, const struct change *change,
     loyalty_core_rules_evolve(change, &rules_change);
 }
 
+static void customer_seen_evolve(struct loyalty *loyalty, const struct change *change,
+                                 struct span record)
+{
+    struct customer_id customer = { 0 };
+    enum status status = loyalty_customer_seen_decode(record, &loyalty->evolved, &customer);
+    assert(status == STATUS_OK);
+    loyalty_customer_put(change, customer);
+}
+
 static void loyalty_evolve(void *service, const struct change *change, const struct record *record)
 {
-    assert(!record->is_private); /* the ledger's facts say all there is */
     struct loyalty *loyalty = service;
     const struct fact *fact = &record->fact;
     arena_reset(&loyalty->evolved);
+    if (record->is_private) {
+        customer_seen_evolve(loyalty, change, record->private_record);
+        return;
+    }
     if (fact->type == FACT_RULES_CHANGED) {
         rules_evolve(loyalty, change, fact);
         return;
@@ -319,6 +336,7 @@ static const struct store_table tables[] = {
     { LOYALTY_TABLE_ENTRY, "entry" },         { LOYALTY_TABLE_POSTING, "posting" },
     { LOYALTY_TABLE_RULES, "rules" },         { LOYALTY_TABLE_HEAD, "head" },
     { LOYALTY_TABLE_PROGRAMME, "programme" }, { LOYALTY_TABLE_PROGRAMME_NAME, "programme_name" },
+    { LOYALTY_TABLE_CUSTOMER, "customer" },
 };
 
 static const uint32_t ingestion_folded[] = { FACT_EVENT_ACCEPTED };

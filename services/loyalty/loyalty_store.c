@@ -169,6 +169,20 @@ void loyalty_own_decode(struct span value, struct loyalty_own *own)
     own->postings = get64(&reader);
 }
 
+bool loyalty_customer_is_known(const struct view *view, struct customer_id customer)
+{
+    struct span value = { 0 };
+    return view_get(view, LOYALTY_TABLE_CUSTOMER, span_of(customer.bytes, sizeof customer.bytes),
+                    &value);
+}
+
+void loyalty_customer_put(const struct change *change, struct customer_id customer)
+{
+    const uint8_t value = RECORD_VERSION;
+    change_put(change, LOYALTY_TABLE_CUSTOMER, span_of(customer.bytes, sizeof customer.bytes),
+               span_of(&value, sizeof value));
+}
+
 bool loyalty_own_load(const struct view *view, struct loyalty_own_key key, struct loyalty_own *own)
 {
     struct loyalty_own_key_bytes bytes = loyalty_own_key_encode(key);

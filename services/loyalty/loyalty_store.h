@@ -80,6 +80,10 @@ void loyalty_account_put(const struct change *change, struct loyalty_account_key
 /* Of a value that a scan met. */
 void loyalty_account_decode(struct span value, struct loyalty_account *account);
 
+/* Has the customer ever had an event? */
+bool loyalty_customer_is_known(const struct view *view, struct customer_id customer);
+void loyalty_customer_put(const struct change *change, struct customer_id customer);
+
 bool loyalty_own_load(const struct view *view, struct loyalty_own_key key, struct loyalty_own *own);
 void loyalty_own_put(const struct change *change, struct loyalty_own_key key,
                      const struct loyalty_own *own);

@@ -196,16 +196,15 @@ static const struct spend_row spend_rows[] = {
       10 },
     { "the most of all", 1000, "bonus", 1, LIMIT_AMOUNT, STATUS_REFUSED,
       "the account has 10 points, 1000000000000000 asked", 10 },
-    { "of a neighbour", 1000, "bonus", 2, 1, STATUS_NOT_FOUND,
-      "the customer has no account in programme 'bonus'", 10 },
-    { "in the other programme", 1000, "travel", 1, 1, STATUS_NOT_FOUND,
-      "the customer has no account in programme 'travel'", 10 },
+    { "of a neighbour", 1000, "bonus", 2, 1, STATUS_NOT_FOUND, "there is no such customer", 10 },
+    { "in the other programme", 1000, "travel", 1, 1, STATUS_NOT_FOUND, "there is no such customer",
+      10 },
     { "in an unknown programme", 1000, "nectar", 1, 1, STATUS_NOT_FOUND,
       "there is no programme 'nectar'", 10 },
     { "in an unknown programme by an unknown customer", 1000, "nectar", 9, 1, STATUS_NOT_FOUND,
       "there is no programme 'nectar'", 10 },
-    { "before anything was earned", 0, "bonus", 1, 1, STATUS_NOT_FOUND,
-      "the customer has no account in programme 'bonus'", 0 },
+    { "before anything was earned", 0, "bonus", 1, 1, STATUS_NOT_FOUND, "there is no such customer",
+      0 },
 };
 
 START_TEST(a_spending_is_held_against_the_balance)

@@ -34,6 +34,8 @@ struct turn {
     struct view view;
     struct kept kept[FACTS_MAX];
     size_t kept_count;
+    struct buffer records[FACTS_MAX]; /* private ones, which no fact depends on */
+    size_t record_count;
 };
 
 const struct view *turn_view(struct turn *turn)
@@ -79,6 +81,16 @@ uint64_t turn_emit(struct turn *turn, struct fact *fact)
     struct record record = { .fact = *fact };
     loyalty_definition.evolve(turn->service, &change, &record);
     return fact->seq;
+}
+
+void turn_record(struct turn *turn, struct span bytes)
+{
+    ck_assert_uint_lt(turn->record_count, FACTS_MAX);
+    struct change change = memory_view_writer(turn->memory);
+    struct record record = { .is_private = true,
+                             .private_record =
+                                 copy_into(&turn->records[turn->record_count++], bytes) };
+    loyalty_definition.evolve(turn->service, &change, &record);
 }
 
 /* ---- the fixture */
@@ -145,6 +157,11 @@ static void replay_compare(void)
     struct change change = memory_view_writer(replayed);
     void *service = NULL;
     ck_assert_int_eq(service_open("version: 1\n", &service), STATUS_OK);
+    for (size_t i = 0; i < turn.record_count; i++) {
+        struct record record = { .is_private = true,
+                                 .private_record = buffer_span(&turn.records[i]) };
+        loyalty_definition.evolve(service, &change, &record);
+    }
     for (size_t i = 0; i < turn.kept_count; i++) {
         struct record record = { .fact = turn.kept[i].fact };
         loyalty_definition.evolve(service, &change, &record);
@@ -161,6 +178,9 @@ static void teardown(void)
         buffer_release(&turn.kept[i].body);
         buffer_release(&turn.kept[i].subject);
     }
+    for (size_t i = 0; i < turn.record_count; i++) {
+        buffer_release(&turn.records[i]);
+    }
     loyalty_definition.close(&turn.service);
     memory_view_close(&turn.memory);
     arena_release(&arena);
@@ -169,7 +189,7 @@ static void teardown(void)
 }
 
 /* A purchase as ingestion's feed says it. */
-static void purchase_fold(const char *customer, int64_t amount_minor)
+static void event_fold(const char *customer, int64_t amount_minor, bool new_customer)
 {
     struct event event = {
         .source = span_of_text("pos"),
@@ -182,7 +202,7 @@ static void purchase_fold(const char *customer, int64_t amount_minor)
     };
     struct hash128 hash = { { 0 } };
     buffer_clear(&body);
-    ck_assert_int_eq(accepted_event_encode(&event, false, hash, &body), STATUS_OK);
+    ck_assert_int_eq(accepted_event_encode(&event, new_customer, hash, &body), STATUS_OK);
     struct feed_name feed = { "ingestion", 0 };
     struct fact fact = {
         .seq = 1,
@@ -195,6 +215,11 @@ static void purchase_fold(const char *customer, int64_t amount_minor)
         .body = buffer_span(&body),
     };
     loyalty_definition.fold(turn.service, &turn, &feed, &fact);
+}
+
+static void purchase_fold(const char *customer, int64_t amount_minor)
+{
+    event_fold(customer, amount_minor, false);
 }
 
 static enum status call(const char *method, const ProtobufCMessage *message)
@@ -370,6 +395,18 @@ START_TEST(a_restart_without_programmes_ends_earning_and_nothing_else)
 }
 END_TEST
 
+START_TEST(a_customer_who_never_earned_is_known_with_no_points)
+{
+    event_fold("zoe", 0, true);
+    ck_assert_uint_eq(turn.record_count, 1);
+    ck_assert_int_eq(balance("zoe", "bonus"), 0);
+    ck_assert_int_eq(balance("zoe", "travel"), 0);
+    const Kith__V1__PostReply *reply = NULL;
+    ck_assert_int_eq(spend("zoe", 1, &reply), STATUS_REFUSED);
+    ck_assert_str_eq(refusal.message, "the account has 0 points, 1 asked");
+}
+END_TEST
+
 START_TEST(a_faulty_file_or_an_unknown_key_opens_nothing)
 {
     void *service = NULL;
@@ -408,6 +445,7 @@ static Suite *loyalty_service_suite(void)
 {
     TCase *tests = tcase_create("loyalty_service");
     tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, a_customer_who_never_earned_is_known_with_no_points);
     tcase_add_test(tests, an_event_earns_in_each_programme_and_its_facts_say_all);
     tcase_add_test(tests, points_are_spent_given_back_and_taken_back);
     tcase_add_test(tests, a_restart_with_the_same_file_says_nothing);
