@@ -565,11 +565,38 @@ size_t feed_producer_parked(const struct feed_producer *producer)
     return producer->parked_count;
 }
 
+static bool recorded_at_visit(void *argument, const struct block *block)
+{
+    int64_t *recorded_at_ms = argument;
+    *recorded_at_ms = block->header.recorded_at_ms;
+    return false;
+}
+
+/* From the block of the first fact that the consumer lacks to the journal's end. */
+static int64_t lag_ms_of(struct journal *journal, const struct feed_consumer *consumer)
+{
+    struct journal_position before = { 0 };
+    struct refusal refusal;
+    int64_t end_ms = journal_end_recorded_at_ms(journal);
+    int64_t recorded_at_ms = end_ms;
+    if (consumer->lag == 0 ||
+        journal_locate(journal, consumer->durable_position + 1, &before) != STATUS_OK ||
+        journal_read(journal, &before, recorded_at_visit, &recorded_at_ms, &refusal) != STATUS_OK) {
+        return 0;
+    }
+    return end_ms - recorded_at_ms;
+}
+
 size_t feed_producer_consumers(const struct feed_producer *producer, struct feed_consumer *out,
                                size_t max)
 {
     if (producer->journal == NULL) {
         return 0;
     }
-    return feed_registry_list(&producer->registry, journal_end(producer->journal).seq, out, max);
+    size_t count =
+        feed_registry_list(&producer->registry, journal_end(producer->journal).seq, out, max);
+    for (size_t i = 0; i < count; i++) {
+        out[i].lag_ms = lag_ms_of(producer->journal, &out[i]);
+    }
+    return count;
 }

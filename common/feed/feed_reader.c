@@ -13,6 +13,8 @@
 /* Two replies: one is folded while the next is on its way. */
 #define REPLIES_MAX 2
 #define RETRY_MS 200
+/* Types in one list of a Fetch. */
+#define FETCH_TYPES_MAX 64
 
 struct held_reply {
     struct held_reply *next;
@@ -115,6 +117,15 @@ void feed_reader_reset(struct feed_reader *reader, const struct feed_cursor *cur
 
 /* ---- asking */
 
+static size_t types_copy(const uint32_t *types, size_t count, uint32_t out[FETCH_TYPES_MAX])
+{
+    assert(count <= FETCH_TYPES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        out[i] = types[i];
+    }
+    return count;
+}
+
 static void fetch_encode(const struct feed_reader *reader, uint64_t durable, struct buffer *body)
 {
     Kith__V1__FetchRequest request = KITH__V1__FETCH_REQUEST__INIT;
@@ -124,7 +135,9 @@ static void fetch_encode(const struct feed_reader *reader, uint64_t durable, str
     memcpy(feed, reader->options.feed.name, sizeof feed);
     char consumer[sizeof reader->consumer];
     memcpy(consumer, reader->consumer, sizeof consumer);
-    uint32_t types[64];
+    uint32_t ignored[FETCH_TYPES_MAX];
+    uint32_t folded[FETCH_TYPES_MAX];
+    const struct feed_reader_options *options = &reader->options;
     request.feed = feed;
     request.has_shard = 1;
     request.shard = reader->options.feed.shard;
@@ -153,14 +166,17 @@ static void fetch_encode(const struct feed_reader *reader, uint64_t durable, str
         range.last = reader->options.partition_last;
         request.partitions = ranges;
         request.n_partitions = 1;
-        /* Ignored types are not asked for; unknown ones must be seen, so the producer gets
-         * both lists and sends whatever is not ignored. */
-        assert(reader->options.ignored_count <= 64);
-        for (size_t i = 0; i < reader->options.ignored_count; i++) {
-            types[i] = reader->options.types_ignored[i];
-        }
-        request.types_ignored = types;
-        request.n_types_ignored = reader->options.ignored_count;
+        request.types_ignored = ignored;
+        request.n_types_ignored =
+            types_copy(options->types_ignored, options->ignored_count, ignored);
+        /* Ignored types are not asked for; unknown ones must be seen. The folded ones stand
+         * beside the ignored, since two types may share a bit of the filter; without any
+         * ignored they would mean that nothing else is to be sent. */
+        request.types_folded = folded;
+        request.n_types_folded =
+            options->ignored_count == 0
+                ? 0
+                : types_copy(options->types_folded, options->folded_count, folded);
     }
     buffer_clear(body);
     enum status status = pb_pack(&request.base, body);
@@ -217,7 +233,7 @@ static bool cause_and_epoch_take(struct feed_reader *reader, const Kith__V1__Fet
 }
 
 /* Does this block follow from `at`? Then `at` moves behind it. `anywhere`: the first block
- * after a cursor set by hand, whose place the producer has found. */
+ * after a cursor set by hand, whose place the producer has found; it may begin earlier. */
 static bool block_follows(const Kith__V1__FeedBlock *sent, bool anywhere,
                           struct journal_position *at)
 {
@@ -225,8 +241,8 @@ static bool block_follows(const Kith__V1__FeedBlock *sent, bool anywhere,
     if (block_header_decode(block.header_bytes, &block.header) != STATUS_OK) {
         return false;
     }
-    if (!anywhere &&
-        (block.header.number != at->block + 1 || block.header.first_seq != at->seq + 1)) {
+    if (anywhere ? block.header.first_seq > at->seq + 1
+                 : block.header.number != at->block + 1 || block.header.first_seq != at->seq + 1) {
         return false;
     }
     block.chain = hash_chain(at->chain, block.header_bytes);
@@ -247,11 +263,14 @@ static bool blocks_check(struct feed_reader *reader, const Kith__V1__FetchReply 
     if (message->n_blocks == 0) {
         return true;
     }
+    if (message->chain_before.len != sizeof at.chain.bytes) {
+        return false;
+    }
     if (!reader->located) {
-        if (message->chain_before.len != sizeof at.chain.bytes) {
-            return false;
-        }
         memcpy(at.chain.bytes, message->chain_before.data, sizeof at.chain.bytes);
+    }
+    if (memcmp(at.chain.bytes, message->chain_before.data, sizeof at.chain.bytes) != 0) {
+        return false;
     }
     for (size_t i = 0; i < message->n_blocks; i++) {
         if (!block_follows(message->blocks[i], i == 0 && !reader->located, &at)) {
@@ -283,7 +302,8 @@ static void progress_take(struct feed_reader *reader, const Kith__V1__FetchReply
     }
 }
 
-static void reply_hold(struct feed_reader *reader, struct span body)
+/* False: it is no FetchReply. */
+static bool reply_hold(struct feed_reader *reader, struct span body)
 {
     struct held_reply *held = memory_allocate(sizeof *held);
     buffer_init(&held->body, LIMIT_MESSAGE_BYTES);
@@ -292,7 +312,8 @@ static void reply_hold(struct feed_reader *reader, struct span body)
         held->message =
             pb_unpack(&kith__v1__fetch_reply__descriptor, &held->arena, buffer_span(&held->body));
     }
-    bool sound = held->message != NULL && cause_and_epoch_take(reader, held->message);
+    bool is_reply = held->message != NULL;
+    bool sound = is_reply && cause_and_epoch_take(reader, held->message);
     if (sound && !blocks_check(reader, held->message)) {
         stop(reader, "DATA_LOSS: a block does not follow from what was folded before",
              "see `kith consumer --help`");
@@ -305,7 +326,7 @@ static void reply_hold(struct feed_reader *reader, struct span body)
         buffer_release(&held->body);
         arena_release(&held->arena);
         free(held);
-        return;
+        return is_reply;
     }
     if (reader->newest == NULL) {
         reader->oldest = held;
@@ -315,6 +336,7 @@ static void reply_hold(struct feed_reader *reader, struct span body)
     reader->newest = held;
     reader->held_count += 1;
     reader->held_bytes += held->body.size;
+    return true;
 }
 
 void feed_reader_reply(struct feed_reader *reader, int64_t monotonic_ms, struct span header,
@@ -328,7 +350,7 @@ void feed_reader_reply(struct feed_reader *reader, int64_t monotonic_ms, struct 
     reader->outstanding = false;
     reader->fetch_at_ms = monotonic_ms;
     if (reply.refusal.status == STATUS_OK) {
-        reply_hold(reader, body);
+        reader->fetch_at_ms += reply_hold(reader, body) ? 0 : RETRY_MS;
     } else if (reply.refusal.status == STATUS_CORRUPT || reply.refusal.status == STATUS_RANGE ||
                reply.refusal.status == STATUS_MALFORMED ||
                reply.refusal.status == STATUS_NOT_FOUND) {
@@ -378,7 +400,7 @@ static bool block_open(struct feed_reader *reader)
     const Kith__V1__FeedBlock *sent = held->message->blocks[held->index];
     struct block *block = &reader->block;
     struct hash256 before = reader->cursor.chain;
-    if (held->index == 0 && held->message->chain_before.len == sizeof before.bytes) {
+    if (held->index == 0) {
         memcpy(before.bytes, held->message->chain_before.data, sizeof before.bytes);
     }
     *block = (struct block){ .header_bytes = pb_span(sent->header) };

@@ -27,7 +27,8 @@ struct feed_consumer {
     char name[FEED_CONSUMER_NAME_BYTES];
     uint64_t durable_position;
     int64_t seen_ms;
-    uint64_t lag; /* positions that a crash of the consumer would have it fold again */
+    uint64_t lag;   /* positions that a crash of the consumer would have it fold again */
+    int64_t lag_ms; /* recorded_at from the first of them to the end; the registry leaves 0 */
 };
 
 /* A Fetch of `name` came. Returns what it was told of the inputs; UINT64_MAX: nothing yet.

@@ -74,8 +74,8 @@ static enum status text_keep(struct rules *rules, struct span text, struct rules
         found = rules->text + rules->text_size;
         rules->text_size += text.size;
     }
-    *kept = (struct rules_text){ .at = (uint16_t)(found - rules->text),
-                                 .size = (uint16_t)text.size };
+    *kept =
+        (struct rules_text){ .at = (uint16_t)(found - rules->text), .size = (uint16_t)text.size };
     if (text.size == 0) {
         kept->at = 0;
     }

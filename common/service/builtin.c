@@ -62,6 +62,8 @@ static size_t consumers_fill(const struct shell *shell, struct status_parts *par
         consumer->durable_position = parts->known[i].durable_position;
         consumer->has_lag = 1;
         consumer->lag = parts->known[i].lag;
+        consumer->has_lag_ms = 1;
+        consumer->lag_ms = parts->known[i].lag_ms;
         parts->consumer_pointers[i] = consumer;
     }
     return count;

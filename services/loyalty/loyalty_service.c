@@ -14,8 +14,8 @@
 /* What the largest fact of a feed and the rules unpack to, with room. */
 #define LOYALTY_ARENA_BYTES (4 * 1024 * 1024)
 #define LOYALTY_SUITE_KEY_BYTES 32
-/* One for each feed's shard, and the ledger's own. */
-#define LOYALTY_POSITIONS_MAX (LIMIT_FEEDS * LIMIT_SHARDS + 1)
+/* One for each producer's shard, and the ledger's own. */
+#define LOYALTY_POSITIONS_MAX (LIMIT_FEEDS + 1)
 
 struct loyalty {
     uint8_t suite_key[LOYALTY_SUITE_KEY_BYTES];

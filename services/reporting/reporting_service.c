@@ -11,7 +11,7 @@
 #define REPORTING_SCHEMA 1
 /* What the largest fact of a feed unpacks to, with room. */
 #define REPORTING_ARENA_BYTES (4 * 1024 * 1024)
-#define REPORTING_POSITIONS_MAX (LIMIT_FEEDS * LIMIT_SHARDS)
+#define REPORTING_POSITIONS_MAX LIMIT_FEEDS
 
 struct reporting {
     struct reporting_attributes attributes;

@@ -1,0 +1,246 @@
+#include "services/segmentation/segmentation_core.h"
+
+#include "services/segmentation/segmentation_core_what.h"
+
+#include <assert.h>
+
+/* ---- rules */
+
+static void segments_number(const struct change *change, const struct rules *rules,
+                            struct segmentation_head *head)
+{
+    for (size_t i = 0; i < rules->segment_count; i++) {
+        struct span name = rules_span(rules, rules->segments[i].name);
+        uint32_t number = 0;
+        if (segmentation_number_load(&change->view, name, &number)) {
+            continue;
+        }
+        head->segment_count += 1;
+        struct segmentation_segment segment = { .name = segmentation_name_of(name) };
+        segmentation_segment_put(change, head->segment_count, &segment);
+        segmentation_number_put(change, name, head->segment_count);
+    }
+}
+
+void segmentation_core_rules_evolve(const struct change *change,
+                                    const struct segmentation_rules_change *rules_change)
+{
+    struct segmentation_head head = { .rules_version = 0 };
+    (void)segmentation_head_load(&change->view, &head);
+    assert(rules_change->version == head.rules_version + 1);
+    struct customer_id first = { { 0 } };
+    head.rules_version = rules_change->version;
+    head.rules_hash = rules_change->hash;
+    head.rules_at_ms = rules_change->recorded_at_ms;
+    head.visiting = segmentation_customer_next(&change->view, NULL, &first);
+    head.has_visited = false;
+    head.visited = (struct customer_id){ { 0 } };
+    segments_number(change, rules_change->rules, &head);
+    segmentation_rules_put(change, rules_change->version, rules_change->compiled);
+    segmentation_head_put(change, &head);
+}
+
+void segmentation_core_rules_bind(const struct view *view, struct segmentation_rules *rules)
+{
+    const struct rules *compiled = &rules->rules;
+    for (size_t i = 0; i < compiled->segment_count; i++) {
+        struct span name = rules_span(compiled, compiled->segments[i].name);
+        bool known = segmentation_number_load(view, name, &rules->numbers[i]);
+        assert(known);
+    }
+    for (size_t i = 0; i < compiled->feature_count; i++) {
+        const struct rules_feature *feature = &compiled->features[i];
+        rules->latest[i] = (struct hash128){ { 0 } };
+        if (feature->days == 0) {
+            rules->latest[i] = segmentation_what(rules_span(compiled, feature->type),
+                                                 rules_span(compiled, feature->category));
+        }
+    }
+}
+
+void segmentation_core_visits_end_evolve(const struct change *change)
+{
+    struct segmentation_head head = { .visiting = false };
+    bool found = segmentation_head_load(&change->view, &head);
+    assert(found && head.visiting);
+    head.visiting = false;
+    head.has_visited = false;
+    head.visited = (struct customer_id){ { 0 } };
+    segmentation_head_put(change, &head);
+}
+
+bool segmentation_core_visit_next(const struct view *view, struct customer_id *id)
+{
+    struct segmentation_head head = { .visiting = false };
+    bool found = segmentation_head_load(view, &head);
+    assert(found && head.visiting);
+    return segmentation_customer_next(view, head.has_visited ? &head.visited : NULL, id);
+}
+
+bool segmentation_core_due(const struct view *view, struct segmentation_due_key from,
+                           int64_t *due_ms)
+{
+    struct segmentation_head head = { .visiting = false };
+    if (segmentation_head_load(view, &head) && head.visiting) {
+        *due_ms = head.rules_at_ms;
+        return true;
+    }
+    struct segmentation_due_key due = { .at_ms = 0 };
+    if (!segmentation_due_first(view, from, &due)) {
+        return false;
+    }
+    *due_ms = due.at_ms;
+    return true;
+}
+
+/* ---- figures */
+
+static struct rules_window window_answer(void *context, size_t feature)
+{
+    const struct segmentation_answers *answers = context;
+    const struct segmentation_figure *figure = &answers->work->figures[feature];
+    return (struct rules_window){ .count = figure->count, .sum = figure->sum };
+}
+
+static bool latest_answer(void *context, size_t feature, int64_t *at_ms)
+{
+    const struct segmentation_answers *answers = context;
+    return segmentation_latest_load(answers->view, answers->customer,
+                                    answers->work->rules->latest[feature], at_ms);
+}
+
+static bool attribute_answer(void *context, struct span name, struct rules_attribute *attribute)
+{
+    const struct segmentation_answers *answers = context;
+    struct segmentation_attribute found = { .known = false };
+    if (!segmentation_attribute_load(answers->view, answers->customer, name, &found) ||
+        !found.known) {
+        return false;
+    }
+    *attribute = (struct rules_attribute){ .text = found.text,
+                                           .has_integer = found.has_integer,
+                                           .integer = found.integer };
+    return true;
+}
+
+struct rules_values segmentation_core_values(const struct view *view,
+                                             struct segmentation_work *work, struct customer_id id,
+                                             int64_t now_ms, struct segmentation_answers *answers)
+{
+    segmentation_figures_load(view, id, work->figures, work->rules->rules.feature_count);
+    *answers = (struct segmentation_answers){ .view = view, .work = work, .customer = id };
+    return (struct rules_values){ .context = answers,
+                                  .now_ms = now_ms,
+                                  .window = window_answer,
+                                  .latest = latest_answer,
+                                  .attribute = attribute_answer };
+}
+
+/* ---- decide */
+
+/* What is being decided of one customer. */
+struct decision {
+    const struct view *view;
+    const struct segmentation_rules *rules;
+    struct customer_id id;
+    struct segmentation_customer customer;
+    size_t membership_count;
+    struct segmentation_membership memberships[RULES_SEGMENTS_MAX];
+    struct segmentation_moves *moves;
+};
+
+static void move_add(const struct decision *decision, struct segmentation_name segment,
+                     bool entered)
+{
+    struct segmentation_moves *moves = decision->moves;
+    assert(moves->count < SEGMENTATION_MOVES_MAX);
+    moves->moves[moves->count] = (struct segmentation_move){
+        .entered = entered,
+        .segment = segment,
+        .rules_version = decision->rules->version,
+        .customer = decision->id,
+        .subject = decision->customer.subject,
+    };
+    moves->count += 1;
+}
+
+static bool rules_have(const struct segmentation_rules *rules, uint32_t number)
+{
+    for (size_t i = 0; i < rules->rules.segment_count; i++) {
+        if (rules->numbers[i] == number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_member(const struct decision *decision, uint32_t number)
+{
+    for (size_t i = 0; i < decision->membership_count; i++) {
+        if (decision->memberships[i].segment == number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void segmentation_core_decide(const struct view *view, struct segmentation_work *work,
+                              struct customer_id id, int64_t now_ms,
+                              struct segmentation_moves *moves)
+{
+    struct decision decision = { .view = view, .rules = work->rules, .id = id, .moves = moves };
+    moves->count = 0;
+    bool known = segmentation_customer_load(view, id, &decision.customer);
+    assert(known && decision.customer.version == work->rules->version);
+    decision.membership_count = segmentation_memberships_load(view, id, decision.memberships);
+    for (size_t i = 0; i < decision.membership_count; i++) {
+        struct segmentation_segment segment = { .members = 0 };
+        if (!rules_have(work->rules, decision.memberships[i].segment)) {
+            bool named = segmentation_segment_load(view, decision.memberships[i].segment, &segment);
+            assert(named);
+            move_add(&decision, segment.name, false);
+        }
+    }
+    const struct rules *rules = &work->rules->rules;
+    struct segmentation_answers answers;
+    struct rules_values values = segmentation_core_values(view, work, id, now_ms, &answers);
+    for (size_t i = 0; i < rules->segment_count; i++) {
+        bool holds = rules_segment_holds(rules, i, &values);
+        if (holds != is_member(&decision, work->rules->numbers[i])) {
+            move_add(&decision, segmentation_name_of(rules_span(rules, rules->segments[i].name)),
+                     holds);
+        }
+    }
+}
+
+/* ---- entries and exits */
+
+void segmentation_core_move_evolve(const struct change *change,
+                                   const struct segmentation_move *move, int64_t recorded_at_ms)
+{
+    struct segmentation_membership membership = { .version = 0 };
+    struct segmentation_segment segment = { .members = 0 };
+    struct segmentation_customer customer = { .version = 0 };
+    uint32_t number = 0;
+    bool known =
+        segmentation_number_load(&change->view, segmentation_name_span(&move->segment), &number) &&
+        segmentation_segment_load(&change->view, number, &segment) &&
+        segmentation_customer_load(&change->view, move->customer, &customer);
+    assert(known && customer.version == move->rules_version);
+    bool member = segmentation_membership_load(&change->view, move->customer, number, &membership);
+    assert(member != move->entered);
+    struct segmentation_name text = segmentation_customer_text(move->customer, &customer);
+    if (move->entered) {
+        membership.version = move->rules_version;
+        membership.since_ms = recorded_at_ms;
+        segmentation_membership_put(change, move->customer, &membership);
+        segmentation_member_put(change, number, segmentation_name_span(&text), move->customer);
+        segment.members += 1;
+    } else {
+        assert(segment.members > 0);
+        segmentation_membership_delete(change, move->customer, number);
+        segmentation_member_delete(change, number, segmentation_name_span(&text));
+        segment.members -= 1;
+    }
+    segmentation_segment_put(change, number, &segment);
+}

@@ -1,0 +1,38 @@
+/*
+ * What segmentation journals for its own evolve, in and out of Protocol Buffers.
+ *
+ * Decoding gives a whole struct or nothing. Spans point into the arena, which the caller
+ * resets before; encoding takes room for texts from an arena as well.
+ */
+#ifndef KITH_SEGMENTATION_RECORD_H
+#define KITH_SEGMENTATION_RECORD_H
+
+#include "common/base/arena.h"
+#include "common/base/event.h"
+#include "services/segmentation/segmentation_core.h"
+
+enum segmentation_record_kind {
+    SEGMENTATION_RECORD_EVENT,
+    SEGMENTATION_RECORD_ADVANCED,
+    SEGMENTATION_RECORD_VISITED,
+    SEGMENTATION_RECORD_VISITS_ENDED,
+};
+struct segmentation_record {
+    enum segmentation_record_kind kind;
+    struct segmentation_event event; /* of an event */
+    struct customer_id customer;     /* of all but the end of visits */
+    int64_t now_ms;                  /* likewise */
+    uint32_t rules_version;          /* of the end of visits */
+};
+/* The record has room in `out`, and its texts in the arena (asserted). */
+void segmentation_record_encode(const struct segmentation_record *record, struct arena *arena,
+                                struct buffer *out);
+/* STATUS_CORRUPT: not such a record, or values that nobody wrote. */
+MUST_USE enum status segmentation_record_decode(struct span bytes, struct arena *arena,
+                                                struct segmentation_record *record);
+
+/* What segmentation keeps of an accepted event; spans point into it and into the arena. */
+void segmentation_event_read(const struct fact *fact, const struct accepted_event *accepted,
+                             struct arena *arena, struct segmentation_event *event);
+
+#endif

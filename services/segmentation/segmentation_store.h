@@ -1,0 +1,165 @@
+/*
+ * The records of segmentation over a view or a change: one struct, one table, one encoding.
+ *
+ * A value is a version byte and big-endian numbers. A record that does not decode is rot that
+ * slipped through a checksum, or a bug: the process ends.
+ */
+#ifndef KITH_SEGMENTATION_STORE_H
+#define KITH_SEGMENTATION_STORE_H
+
+#include "common/base/fact.h"
+#include "common/base/view.h"
+#include "common/rules/rules.h"
+#include "services/segmentation/segmentation_key.h"
+
+/* The text of an identifier (LIMIT_ID_BYTES) and what sealing adds to it. */
+#define SEGMENTATION_SUBJECT_BYTES 128
+/* Rules as compiled: what fits a RulesChanged beside their text. */
+#define SEGMENTATION_COMPILED_BYTES (40 * 1024)
+#define SEGMENTATION_NEVER INT64_MAX
+
+/* A name from outside, by value. */
+struct segmentation_name {
+    uint8_t size; /* 1..LIMIT_ID_BYTES; 0: none */
+    char text[LIMIT_ID_BYTES + 1];
+};
+/* `text` is at most LIMIT_ID_BYTES (asserted). */
+struct segmentation_name segmentation_name_of(struct span text);
+struct span segmentation_name_span(const struct segmentation_name *name);
+
+/* A customer's identifier as facts carry it, by value. */
+struct segmentation_subject {
+    uint32_t key_id; /* 0: plain */
+    uint8_t size;    /* 0: none */
+    uint8_t bytes[SEGMENTATION_SUBJECT_BYTES];
+};
+/* At most SEGMENTATION_SUBJECT_BYTES (asserted: ingestion bounds them). */
+struct segmentation_subject segmentation_subject_of(struct sealed sealed);
+struct sealed segmentation_subject_sealed(const struct segmentation_subject *subject);
+
+struct segmentation_customer {
+    struct segmentation_subject subject; /* as it was first seen: lists are ordered by it */
+    uint32_t version;                    /* of the rules that features and memberships are of */
+    uint64_t events;                     /* ever folded */
+    int64_t due_ms;                      /* as in the due table; SEGMENTATION_NEVER: not in it */
+};
+/* What lists name a customer by: the identifier's text, or the id in hexadecimal while the
+ * text is sealed. */
+struct segmentation_name segmentation_customer_text(struct customer_id id,
+                                                    const struct segmentation_customer *customer);
+
+struct segmentation_attribute {
+    int64_t at_ms; /* of the event that said so */
+    bool known;    /* false: it was taken away then */
+    bool has_integer;
+    int64_t integer;
+    struct span text; /* at most LIMIT_TEXT_BYTES */
+};
+/* An event as history keeps it. */
+struct segmentation_entry {
+    struct span type;
+    struct span category; /* empty: none that rules could name */
+    int64_t amount_minor;
+};
+/* Over the window as it stands; all zeroes when nothing is in it. */
+struct segmentation_figure {
+    uint64_t count;
+    rules_sum sum;
+    int64_t oldest_ms; /* of the events in it */
+};
+struct segmentation_membership {
+    uint32_t segment; /* its number */
+    uint32_t version; /* of the rules that decided it */
+    int64_t since_ms;
+};
+struct segmentation_segment {
+    uint64_t members;
+    struct segmentation_name name;
+};
+struct segmentation_head {
+    uint32_t rules_version; /* 0: none yet */
+    struct hash128 rules_hash;
+    int64_t rules_at_ms;
+    uint32_t segment_count; /* ever known: the newest segment's number */
+    bool visiting;          /* not all customers are at the newest rules */
+    bool has_visited;
+    struct customer_id visited; /* the last one that is */
+};
+
+/* All loads: false, and the output zeroed: no such record. Spans live as view.h says. */
+bool segmentation_customer_load(const struct view *view, struct customer_id id,
+                                struct segmentation_customer *customer);
+void segmentation_customer_put(const struct change *change, struct customer_id id,
+                               const struct segmentation_customer *customer);
+/* The first customer, or the first after `after`. */
+bool segmentation_customer_next(const struct view *view, const struct customer_id *after,
+                                struct customer_id *next);
+
+bool segmentation_attribute_load(const struct view *view, struct customer_id id, struct span name,
+                                 struct segmentation_attribute *attribute);
+void segmentation_attribute_put(const struct change *change, struct customer_id id,
+                                struct span name, const struct segmentation_attribute *attribute);
+
+/* The events of the customer of `from`, from there on, oldest first, until `visit` says so. */
+typedef bool (*segmentation_entry_visit)(void *argument, const struct segmentation_event_key *key,
+                                         const struct segmentation_entry *entry);
+void segmentation_entry_walk(const struct view *view, struct segmentation_event_key from,
+                             segmentation_entry_visit visit, void *argument);
+void segmentation_entry_put(const struct change *change, struct segmentation_event_key key,
+                            const struct segmentation_entry *entry);
+void segmentation_entry_delete(const struct change *change, struct segmentation_event_key key);
+
+/* All figures of a customer; `count` of them, those without a record zeroed. */
+void segmentation_figures_load(const struct view *view, struct customer_id id,
+                               struct segmentation_figure *figures, size_t count);
+/* Deletes all figures of a customer, whatever rules they are of. */
+void segmentation_figures_delete(const struct change *change, struct customer_id id);
+/* Deletes an empty one. */
+void segmentation_figure_put(const struct change *change, struct customer_id id, uint16_t feature,
+                             const struct segmentation_figure *figure);
+
+bool segmentation_latest_load(const struct view *view, struct customer_id id, struct hash128 what,
+                              int64_t *at_ms);
+void segmentation_latest_put(const struct change *change, struct customer_id id,
+                             struct hash128 what, int64_t at_ms);
+
+bool segmentation_membership_load(const struct view *view, struct customer_id id, uint32_t segment,
+                                  struct segmentation_membership *membership);
+/* By segment number. Returns how many; at most RULES_SEGMENTS_MAX. */
+size_t segmentation_memberships_load(const struct view *view, struct customer_id id,
+                                     struct segmentation_membership *memberships);
+void segmentation_membership_put(const struct change *change, struct customer_id id,
+                                 const struct segmentation_membership *membership);
+void segmentation_membership_delete(const struct change *change, struct customer_id id,
+                                    uint32_t segment);
+
+/* The members of a segment by text, from `from` on, until `visit` says so. */
+typedef bool (*segmentation_member_visit)(void *argument, struct span text);
+void segmentation_member_walk(const struct view *view, uint32_t segment, struct span from,
+                              segmentation_member_visit visit, void *argument);
+void segmentation_member_put(const struct change *change, uint32_t segment, struct span text,
+                             struct customer_id id);
+void segmentation_member_delete(const struct change *change, uint32_t segment, struct span text);
+
+/* The first that is due, looking from `from` on. */
+bool segmentation_due_first(const struct view *view, struct segmentation_due_key from,
+                            struct segmentation_due_key *due);
+void segmentation_due_put(const struct change *change, struct segmentation_due_key due);
+void segmentation_due_delete(const struct change *change, struct segmentation_due_key due);
+
+bool segmentation_segment_load(const struct view *view, uint32_t number,
+                               struct segmentation_segment *segment);
+void segmentation_segment_put(const struct change *change, uint32_t number,
+                              const struct segmentation_segment *segment);
+bool segmentation_number_load(const struct view *view, struct span name, uint32_t *number);
+void segmentation_number_put(const struct change *change, struct span name, uint32_t number);
+
+bool segmentation_head_load(const struct view *view, struct segmentation_head *head);
+void segmentation_head_put(const struct change *change, const struct segmentation_head *head);
+
+/* The rules of a version as compiled, appended to `out`. */
+void segmentation_rules_load(const struct view *view, uint32_t version, struct buffer *out);
+/* In pieces of a state record each. At most SEGMENTATION_COMPILED_BYTES (asserted). */
+void segmentation_rules_put(const struct change *change, uint32_t version, struct span compiled);
+
+#endif
