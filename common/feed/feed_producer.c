@@ -379,13 +379,12 @@ static void fetch_request(struct feed_producer *producer, const struct message *
                              .route = message->route,
                              .request_id = request_id };
     struct fetch *fetch = &parked.as.fetch;
-    enum status status = STATUS_OK;
     if (request == NULL) {
-        status = refusal_set(&refusal, STATUS_MALFORMED, "the body is no FetchRequest");
+        (void)refusal_set(&refusal, STATUS_MALFORMED, "the body is no FetchRequest");
+        refuse(producer, &message->route, request_id, &refusal);
+        return;
     }
-    if (status == STATUS_OK) {
-        status = fetch_check(producer, request, &refusal);
-    }
+    enum status status = fetch_check(producer, request, &refusal);
     if (status == STATUS_OK) {
         status = fetch_place(producer, request, fetch, &refusal);
     }

@@ -14,6 +14,7 @@
 #define CURSOR_VALUE_BYTES (1 + 4 * 8 + 32)
 #define PLACE_VALUE_BYTES (1 + 16 + 8 + 8 + 4 + 8)
 #define AGE_KEY_BYTES (8 + 16)
+#define NOW_VALUE_BYTES (1 + 8 + 8)
 /* Old keys dropped per block: more than a block can add, so the table cannot outgrow. */
 #define EXPIRE_PER_BLOCK 128
 
@@ -158,8 +159,9 @@ static bool expire_collect(void *argument, struct span key, struct span value)
 
 void ledger_block_end(const struct change *change, int64_t now_ms, int64_t wall_ms)
 {
-    uint8_t now[9] = { RECORD_VERSION };
+    uint8_t now[NOW_VALUE_BYTES] = { RECORD_VERSION };
     be_time_put(now + 1, now_ms);
+    be_time_put(now + 9, wall_ms);
     change_put(change, SHELL_TABLE_NOW, span_of("", 0), span_of(now, sizeof now));
     struct expire expire = { .before_ms = wall_ms - LIMIT_REQUEST_AGE_MS };
     view_scan(&change->view, SHELL_TABLE_REQUEST_AGE, span_of("", 0), expire_collect, &expire);
@@ -169,14 +171,15 @@ void ledger_block_end(const struct change *change, int64_t now_ms, int64_t wall_
     }
 }
 
-bool ledger_now_get(const struct view *view, int64_t *now_ms)
+bool ledger_now_get(const struct view *view, int64_t *now_ms, int64_t *wall_ms)
 {
     struct span value = { NULL, 0 };
     if (!view_get(view, SHELL_TABLE_NOW, span_of("", 0), &value)) {
         return false;
     }
-    assert(value.size == 9 && value.data[0] == RECORD_VERSION);
+    assert(value.size == NOW_VALUE_BYTES && value.data[0] == RECORD_VERSION);
     *now_ms = be_time_get(value.data + 1);
+    *wall_ms = be_time_get(value.data + 9);
     return true;
 }
 

@@ -82,10 +82,11 @@ enum status process_init(struct process *process, const struct service_definitio
     }
     process->own = suite_service_find(&process->config, definition->name);
     if (process->own == NULL) {
-        status = refusal_set(refusal, STATUS_REFUSED, "%s: services has no entry for %s",
-                             options->config, definition->name);
+        process_release(process);
+        return refusal_set(refusal, STATUS_REFUSED, "%s: services has no entry for %s",
+                           options->config, definition->name);
     }
-    if (status == STATUS_OK && options->shard >= process->own->shards) {
+    if (options->shard >= process->own->shards) {
         status =
             refusal_set(refusal, STATUS_REFUSED, "%s has %" PRIu32 " shards; there is no %" PRIu32,
                         definition->name, process->own->shards, options->shard);

@@ -105,7 +105,8 @@ static bool retry_answer(struct shell *shell, const struct message *message,
     if (fresh != NULL) {
         const struct outgoing *first = &shell->outgoing[fresh->outgoing];
         struct outgoing *out = outgoing_next(shell, &message->route);
-        reply_header_compose(buffer_span(&first->header), header->request_id, &out->header);
+        reply_header_compose(span_of(first->header.data, fresh->stored_bytes), header->request_id,
+                             &out->header);
         enum status status = buffer_append(&out->body, buffer_span(&first->body));
         assert(status == STATUS_OK);
         return true;
@@ -171,7 +172,10 @@ static void outcome_keep(struct shell *shell, const struct request_header *heade
     turn->outcomes_in_block += 1;
     ledger_request_put(&shell->change, shell->definition->keeps_keys_for_ever, key, &place);
     turn->outcomes[turn->outcome_count++] = (struct turn_outcome){
-        .key = key, .body_hash = body_hash, .outgoing = shell->outgoing_count - 1
+        .key = key,
+        .body_hash = body_hash,
+        .outgoing = shell->outgoing_count - 1,
+        .stored_bytes = shell->scratch_header.size,
     };
 }
 

@@ -31,7 +31,6 @@ static enum status recover(struct shell *shell, struct refusal *refusal)
     replay_init(&replay, shell->definition, shell->service, shell->options.store);
     status = replay_run(&replay, shell->options.journal, UINT64_MAX, refusal);
     shell->position = replay.position;
-    shell->wall_ms = replay.wall_ms;
     shell->counters.recovered_blocks = replay.blocks;
     replay_release(&replay);
     assert(status != STATUS_OK ||
@@ -141,7 +140,7 @@ enum status shell_open(struct shell **shell, const struct shell_options *options
     (void)snprintf(self.name, sizeof self.name, "%s", options->definition->name);
     enum status status = recover(opened, refusal);
     if (status == STATUS_OK) {
-        (void)ledger_now_get(&opened->view, &opened->now_ms);
+        (void)ledger_now_get(&opened->view, &opened->now_ms, &opened->wall_ms);
         readers_open(opened);
         feed_producer_open(&opened->producer, options->journal, self, options->transport);
         opened->checkpoint_position = store_checkpoint(options->store);

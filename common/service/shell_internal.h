@@ -34,7 +34,7 @@ enum shell_table {
     SHELL_TABLE_CURSOR = 1,      /* feed name, shard -> cursor */
     SHELL_TABLE_REQUEST = 2,     /* hash of the key -> where its outcome stands */
     SHELL_TABLE_REQUEST_AGE = 3, /* issued_at, hash of the key -> nothing */
-    SHELL_TABLE_NOW = 4,         /* -> the service's now */
+    SHELL_TABLE_NOW = 4,         /* -> the service's now, the newest wall time */
 };
 #define SHELL_TABLES 4
 extern const struct store_table shell_tables[SHELL_TABLES];
@@ -59,6 +59,7 @@ struct turn_outcome {
     struct hash128 key;
     struct hash128 body_hash;
     size_t outgoing;
+    size_t stored_bytes; /* of its header: what stands before the request id */
 };
 
 struct turn {
@@ -145,9 +146,10 @@ bool ledger_cursor_decode(struct span key, struct span value, struct feed_name *
 void ledger_request_put(const struct change *change, bool for_ever, struct hash128 key,
                         const struct request_place *place);
 bool ledger_request_get(const struct view *view, struct hash128 key, struct request_place *place);
-/* At the end of a block: the service's now, and keys that are too old at `wall_ms`. */
+/* At the end of a block: the service's now, the wall time, and keys that are too old at it. */
 void ledger_block_end(const struct change *change, int64_t now_ms, int64_t wall_ms);
-bool ledger_now_get(const struct view *view, int64_t *now_ms);
+/* As of the newest block: the service's now and the newest wall time. */
+bool ledger_now_get(const struct view *view, int64_t *now_ms, int64_t *wall_ms);
 /* What an own fact of the shell (FACT_CONSUMER_ACCEPTED) changes; false: not one. */
 bool ledger_fact_evolve(const struct change *change, const struct fact *fact);
 

@@ -6,6 +6,7 @@
 #include "kith/v1/loyalty_private.pb-c.h"
 
 #include <assert.h>
+#include <string.h>
 
 _Static_assert(LOYALTY_OWN_ISSUED == (int)KITH__V1__LEDGER_ACCOUNT__LEDGER_ISSUED, "same numbers");
 _Static_assert(LOYALTY_OWN_SPENT == (int)KITH__V1__LEDGER_ACCOUNT__LEDGER_SPENT, "same numbers");

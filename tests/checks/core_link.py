@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """The cores are pure: what their libraries want from outside is on a short list.
 
-A core library (lib<s>_core.a) may want its own symbols, those of common_base, those below, and
-what the compiler puts in. The parts of common_base that a core reaches may not look at the outer
-world either: common_base may allocate, but a clock or a file in there is not for cores.
+A core library (lib<s>_core.a) may want its own symbols, those of common_base and common_rules,
+those below, and what the compiler puts in. The parts of common_base that a core reaches may not
+look at the outer world either: common_base may allocate, but a clock or a file in there is not for
+cores. common_rules is what some cores decide by, so it is held to a core's list itself.
 """
 import re
 import subprocess
@@ -59,9 +60,9 @@ def reached(base, wanted):
     return found
 
 
-def core_problems(archive, base):
+def core_problems(archive, base, rules):
     core = members(archive)
-    own = set().union(*(defined for defined, _ in core.values()))
+    own = set().union(*(defined for defined, _ in [*core.values(), *rules.values()]))
     base_symbols = set().union(*(defined for defined, _ in base.values())) if base else set()
     wanted_of_base = set()
     for name, (_, wanted) in sorted(core.items()):
@@ -82,9 +83,11 @@ def main():
     archives = sorted((options.build / "lib").glob("lib*_core.a"))
     base_path = options.build / "lib" / "libcommon_base.a"
     base = members(base_path) if base_path.exists() else {}
-    problems = []
+    rules_path = options.build / "lib" / "libcommon_rules.a"
+    rules = members(rules_path) if rules_path.exists() else {}
+    problems = list(core_problems(rules_path, base, rules)) if rules else []
     for archive in archives:
-        problems += core_problems(archive, base)
+        problems += core_problems(archive, base, rules)
     checklib.finish(problems, f"{len(archives)} core libraries",
                     "Give it to the core as an argument, from the shell.")
 
