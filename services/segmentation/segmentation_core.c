@@ -105,7 +105,7 @@ static struct rules_window window_answer(void *context, size_t feature)
 static bool latest_answer(void *context, size_t feature, int64_t *at_ms)
 {
     const struct segmentation_answers *answers = context;
-    return segmentation_latest_load(answers->view, answers->customer,
+    return segmentation_latest_load(answers->view, answers->id,
                                     answers->work->rules->latest[feature], at_ms);
 }
 
@@ -113,8 +113,7 @@ static bool attribute_answer(void *context, struct span name, struct rules_attri
 {
     const struct segmentation_answers *answers = context;
     struct segmentation_attribute found = { .known = false };
-    if (!segmentation_attribute_load(answers->view, answers->customer, name, &found) ||
-        !found.known) {
+    if (!segmentation_attribute_load(answers->view, answers->id, name, &found) || !found.known) {
         return false;
     }
     *attribute = (struct rules_attribute){ .text = found.text,
@@ -123,12 +122,12 @@ static bool attribute_answer(void *context, struct span name, struct rules_attri
     return true;
 }
 
-struct rules_values segmentation_core_values(const struct view *view,
-                                             struct segmentation_work *work, struct customer_id id,
-                                             int64_t now_ms, struct segmentation_answers *answers)
+struct rules_values segmentation_core_values(struct segmentation_answers *answers, int64_t now_ms)
 {
-    segmentation_figures_load(view, id, work->figures, work->rules->rules.feature_count);
-    *answers = (struct segmentation_answers){ .view = view, .work = work, .customer = id };
+    struct segmentation_figures into = { .figures = answers->work->figures,
+                                         .count = answers->work->rules->rules.feature_count,
+                                         .records = answers->customer->figures };
+    segmentation_figures_load(answers->view, answers->id, &into);
     return (struct rules_values){ .context = answers,
                                   .now_ms = now_ms,
                                   .window = window_answer,
@@ -144,7 +143,6 @@ struct decision {
     const struct segmentation_rules *rules;
     struct customer_id id;
     struct segmentation_customer customer;
-    size_t membership_count;
     struct segmentation_membership memberships[RULES_SEGMENTS_MAX];
     struct segmentation_moves *moves;
 };
@@ -176,7 +174,7 @@ static bool rules_have(const struct segmentation_rules *rules, uint32_t number)
 
 static bool is_member(const struct decision *decision, uint32_t number)
 {
-    for (size_t i = 0; i < decision->membership_count; i++) {
+    for (size_t i = 0; i < decision->customer.memberships; i++) {
         if (decision->memberships[i].segment == number) {
             return true;
         }
@@ -192,8 +190,8 @@ void segmentation_core_decide(const struct view *view, struct segmentation_work 
     moves->count = 0;
     bool known = segmentation_customer_load(view, id, &decision.customer);
     assert(known && decision.customer.version == work->rules->version);
-    decision.membership_count = segmentation_memberships_load(view, id, decision.memberships);
-    for (size_t i = 0; i < decision.membership_count; i++) {
+    segmentation_memberships_load(view, id, decision.memberships, decision.customer.memberships);
+    for (size_t i = 0; i < decision.customer.memberships; i++) {
         struct segmentation_segment segment = { .members = 0 };
         if (!rules_have(work->rules, decision.memberships[i].segment)) {
             bool named = segmentation_segment_load(view, decision.memberships[i].segment, &segment);
@@ -202,8 +200,10 @@ void segmentation_core_decide(const struct view *view, struct segmentation_work 
         }
     }
     const struct rules *rules = &work->rules->rules;
-    struct segmentation_answers answers;
-    struct rules_values values = segmentation_core_values(view, work, id, now_ms, &answers);
+    struct segmentation_answers answers = {
+        .view = view, .work = work, .id = id, .customer = &decision.customer
+    };
+    struct rules_values values = segmentation_core_values(&answers, now_ms);
     for (size_t i = 0; i < rules->segment_count; i++) {
         bool holds = rules_segment_holds(rules, i, &values);
         if (holds != is_member(&decision, work->rules->numbers[i])) {
@@ -236,11 +236,14 @@ void segmentation_core_move_evolve(const struct change *change,
         segmentation_membership_put(change, move->customer, &membership);
         segmentation_member_put(change, number, segmentation_name_span(&text), move->customer);
         segment.members += 1;
+        customer.memberships += 1;
     } else {
-        assert(segment.members > 0);
+        assert(segment.members > 0 && customer.memberships > 0);
         segmentation_membership_delete(change, move->customer, number);
         segmentation_member_delete(change, number, segmentation_name_span(&text));
         segment.members -= 1;
+        customer.memberships -= 1;
     }
     segmentation_segment_put(change, number, &segment);
+    segmentation_customer_put(change, move->customer, &customer);
 }

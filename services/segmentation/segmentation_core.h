@@ -131,12 +131,11 @@ bool segmentation_core_visit_next(const struct view *view, struct customer_id *i
 
 struct segmentation_answers {
     const struct view *view;
-    const struct segmentation_work *work;
-    struct customer_id customer;
+    struct segmentation_work *work;
+    struct customer_id id;
+    const struct segmentation_customer *customer;
 };
-/* Loads the customer's figures into `work`; `answers` must live as long as the values. */
-struct rules_values segmentation_core_values(const struct view *view,
-                                             struct segmentation_work *work, struct customer_id id,
-                                             int64_t now_ms, struct segmentation_answers *answers);
+/* Loads the customer's figures into `answers->work`; both must live as long as the values. */
+struct rules_values segmentation_core_values(struct segmentation_answers *answers, int64_t now_ms);
 
 #endif

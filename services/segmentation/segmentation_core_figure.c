@@ -59,14 +59,18 @@ static void figures_count(struct hand *hand, int64_t at_ms, const struct segment
 
 static void figures_load(struct hand *hand)
 {
-    size_t count = hand->work->rules->rules.feature_count;
-    segmentation_figures_load(&hand->change->view, hand->id, hand->work->figures, count);
-    memset(hand->work->changed, 0, count * sizeof hand->work->changed[0]);
+    struct segmentation_figures into = { .figures = hand->work->figures,
+                                         .count = hand->work->rules->rules.feature_count,
+                                         .records = hand->customer.figures };
+    segmentation_figures_load(&hand->change->view, hand->id, &into);
+    memset(hand->work->changed, 0, into.count * sizeof hand->work->changed[0]);
 }
 
 static void figures_put(struct hand *hand)
 {
+    hand->customer.figures = 0;
     for (size_t i = 0; i < hand->work->rules->rules.feature_count; i++) {
+        hand->customer.figures += hand->work->figures[i].count > 0 ? 1 : 0;
         if (hand->work->changed[i]) {
             segmentation_figure_put(hand->change, hand->id, (uint16_t)i, &hand->work->figures[i]);
         }
@@ -146,7 +150,7 @@ static int64_t due_decide(const struct hand *hand)
     }
     struct segmentation_event_key ahead = { .customer = hand->id, .at_ms = hand->now_ms + 1 };
     struct happening happening;
-    if (happening_first(hand, ahead, &happening)) {
+    if (hand->customer.newest_ms > hand->now_ms && happening_first(hand, ahead, &happening)) {
         due_lower(&due_ms, happening.key.at_ms, hand->now_ms);
     }
     return due_ms;
@@ -158,6 +162,7 @@ struct prune {
     int64_t end_ms; /* what occurred up to here is older than history keeps */
     size_t count;
     struct segmentation_event_key keys[PRUNE_MAX];
+    int64_t oldest_ms; /* of what stays */
 };
 
 static bool prune_visit(void *argument, const struct segmentation_event_key *key,
@@ -165,23 +170,28 @@ static bool prune_visit(void *argument, const struct segmentation_event_key *key
 {
     (void)entry;
     struct prune *prune = argument;
-    if (key->at_ms > prune->end_ms) {
+    if (key->at_ms > prune->end_ms || prune->count == PRUNE_MAX) {
+        prune->oldest_ms = key->at_ms;
         return false;
     }
     prune->keys[prune->count] = *key;
     prune->count += 1;
-    return prune->count < PRUNE_MAX;
+    return true;
 }
 
 static void history_prune(struct hand *hand)
 {
-    struct prune prune = { .end_ms =
-                               window_begin_ms(hand->now_ms, hand->work->rules->history_days) };
+    struct prune prune = { .end_ms = window_begin_ms(hand->now_ms, hand->work->rules->history_days),
+                           .oldest_ms = INT64_MAX };
+    if (hand->customer.oldest_ms > prune.end_ms) {
+        return;
+    }
     struct segmentation_event_key from = { .customer = hand->id, .at_ms = INT64_MIN };
     segmentation_entry_walk(&hand->change->view, from, prune_visit, &prune);
     for (size_t i = 0; i < prune.count; i++) {
         segmentation_entry_delete(hand->change, prune.keys[i]);
     }
+    hand->customer.oldest_ms = prune.oldest_ms;
 }
 
 /* ---- a change from begin to end */
@@ -194,8 +204,8 @@ static bool hand_begin(struct hand *hand)
     if (segmentation_customer_load(&hand->change->view, hand->id, &hand->customer)) {
         return true;
     }
+    hand->customer = segmentation_customer_new();
     hand->customer.version = rules->version;
-    hand->customer.due_ms = SEGMENTATION_NEVER;
     return false;
 }
 
@@ -213,11 +223,20 @@ static void hand_end(struct hand *hand)
         segmentation_due_put(hand->change, due);
     }
     hand->customer.due_ms = next_ms;
-    segmentation_customer_put(hand->change, hand->id, &hand->customer);
     history_prune(hand);
+    segmentation_customer_put(hand->change, hand->id, &hand->customer);
 }
 
 /* ---- an event */
+
+static void history_put(struct hand *hand, struct segmentation_event_key key,
+                        const struct segmentation_entry *entry)
+{
+    struct segmentation_customer *customer = &hand->customer;
+    customer->oldest_ms = key.at_ms < customer->oldest_ms ? key.at_ms : customer->oldest_ms;
+    customer->newest_ms = key.at_ms > customer->newest_ms ? key.at_ms : customer->newest_ms;
+    segmentation_entry_put(hand->change, key, entry);
+}
 
 static void said_evolve(struct hand *hand, const struct segmentation_event *event,
                         const struct segmentation_said *said)
@@ -260,7 +279,7 @@ void segmentation_core_event_evolve(const struct change *change, struct segmenta
                                           .at_ms = event->occurred_at_ms,
                                           .number = hand.customer.events };
     if (key.at_ms > window_begin_ms(hand.now_ms, work->rules->history_days)) {
-        segmentation_entry_put(change, key, &entry);
+        history_put(&hand, key, &entry);
     }
     figures_load(&hand);
     if (key.at_ms <= hand.now_ms) {
@@ -332,7 +351,8 @@ static void ahead_evolve(struct hand *hand, bool counts)
 {
     struct segmentation_event_key from = { .customer = hand->id, .at_ms = hand->now_ms };
     struct happening happening;
-    while (happening_first(hand, from, &happening) && happening.key.at_ms == hand->now_ms) {
+    while (hand->customer.newest_ms >= hand->now_ms && happening_first(hand, from, &happening) &&
+           happening.key.at_ms == hand->now_ms) {
         struct segmentation_entry entry = happening_entry(&happening);
         latest_evolve(hand, hand->now_ms, entry.type, entry.category);
         if (counts) {
@@ -382,7 +402,8 @@ void segmentation_core_visit_evolve(const struct change *change, struct segmenta
      * of now in any case, and the newest events brought up to it. */
     assert(known && hand.customer.due_ms >= now_ms);
     hand.customer.version = work->rules->version;
-    segmentation_figures_delete(change, id);
+    segmentation_figures_delete(change, id, hand.customer.figures);
+    hand.customer.figures = 0;
     figures_load(&hand);
     ahead_evolve(&hand, false);
     struct segmentation_event_key from = {
@@ -393,8 +414,8 @@ void segmentation_core_visit_evolve(const struct change *change, struct segmenta
     hand_end(&hand);
 
     struct segmentation_membership memberships[RULES_SEGMENTS_MAX];
-    size_t count = segmentation_memberships_load(&change->view, id, memberships);
-    for (size_t i = 0; i < count; i++) {
+    segmentation_memberships_load(&change->view, id, memberships, hand.customer.memberships);
+    for (size_t i = 0; i < hand.customer.memberships; i++) {
         memberships[i].version = work->rules->version;
         segmentation_membership_put(change, id, &memberships[i]);
     }

@@ -40,23 +40,26 @@ static ProtobufCBinaryData customer_bytes(const struct customer_id *customer)
     return pb_bytes(span_of(customer->bytes, sizeof customer->bytes));
 }
 
+/* The attributes of an event as they are written. */
+struct written_said {
+    Kith__V1__ProfileAttribute said[LIMIT_ATTRIBUTES];
+    Kith__V1__ProfileAttribute *pointers[LIMIT_ATTRIBUTES];
+};
+
 static void said_write(const struct segmentation_event *event, struct arena *arena,
-                       Kith__V1__SegmentationEvent *message)
+                       struct written_said *written)
 {
-    size_t count = event->said_count;
-    Kith__V1__ProfileAttribute *said = arena_allocate(arena, (count + 1) * sizeof *said);
-    message->attributes = arena_allocate(arena, (count + 1) * sizeof *message->attributes);
-    assert(said != NULL && message->attributes != NULL);
-    for (size_t i = 0; i < count; i++) {
+    assert(event->said_count <= LIMIT_ATTRIBUTES);
+    for (size_t i = 0; i < event->said_count; i++) {
         const struct segmentation_said *from = &event->said[i];
-        kith__v1__profile_attribute__init(&said[i]);
-        said[i].name = text_copy(arena, from->name);
-        said[i].text = from->text.size > 0 ? text_copy(arena, from->text) : NULL;
-        said[i].has_integer = from->has_integer;
-        said[i].integer = from->integer;
-        message->attributes[i] = &said[i];
+        Kith__V1__ProfileAttribute *said = &written->said[i];
+        kith__v1__profile_attribute__init(said);
+        said->name = text_copy(arena, from->name);
+        said->text = from->text.size > 0 ? text_copy(arena, from->text) : NULL;
+        said->has_integer = from->has_integer;
+        said->integer = from->integer;
+        written->pointers[i] = said;
     }
-    message->n_attributes = count;
 }
 
 static void event_write(const struct segmentation_event *event, struct arena *arena,
@@ -79,7 +82,10 @@ static void event_write(const struct segmentation_event *event, struct arena *ar
     message.occurred_at_ms = event->occurred_at_ms;
     message.has_now_ms = true;
     message.now_ms = event->now_ms;
-    said_write(event, arena, &message);
+    struct written_said written;
+    said_write(event, arena, &written);
+    message.n_attributes = event->said_count;
+    message.attributes = written.pointers;
     Kith__V1__SegmentationRecord record = KITH__V1__SEGMENTATION_RECORD__INIT;
     record.record_case = KITH__V1__SEGMENTATION_RECORD__RECORD_EVENT;
     record.event = &message;

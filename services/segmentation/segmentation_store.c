@@ -2,7 +2,7 @@
 #include "services/segmentation/segmentation_store_bytes.h"
 
 /* Sizes of values, version byte included; those with a text without it. */
-#define CUSTOMER_FIXED_BYTES (1 + 4 + 8 + 8 + 4 + 1)
+#define CUSTOMER_FIXED_BYTES (1 + 4 + 4 * 8 + 2 * 4 + 4 + 1)
 #define ATTRIBUTE_FIXED_BYTES (1 + 8 + 1 + 8)
 #define ENTRY_FIXED_BYTES (1 + 8 + 1)
 #define FIGURE_BYTES (1 + 8 + 16 + 8)
@@ -59,6 +59,13 @@ struct segmentation_name segmentation_customer_text(struct customer_id id,
 
 /* ---- customers */
 
+struct segmentation_customer segmentation_customer_new(void)
+{
+    return (struct segmentation_customer){ .due_ms = SEGMENTATION_NEVER,
+                                           .oldest_ms = INT64_MAX,
+                                           .newest_ms = INT64_MIN };
+}
+
 bool segmentation_customer_load(const struct view *view, struct customer_id id,
                                 struct segmentation_customer *customer)
 {
@@ -73,6 +80,10 @@ bool segmentation_customer_load(const struct view *view, struct customer_id id,
     customer->version = get32(&reader);
     customer->events = get64(&reader);
     customer->due_ms = get_signed(&reader);
+    customer->oldest_ms = get_signed(&reader);
+    customer->newest_ms = get_signed(&reader);
+    customer->figures = get32(&reader);
+    customer->memberships = get32(&reader);
     customer->subject.key_id = get32(&reader);
     customer->subject.size = get8(&reader);
     assert(customer->subject.size <= SEGMENTATION_SUBJECT_BYTES);
@@ -90,6 +101,10 @@ void segmentation_customer_put(const struct change *change, struct customer_id i
     put32(&writer, customer->version);
     put64(&writer, customer->events);
     put_signed(&writer, customer->due_ms);
+    put_signed(&writer, customer->oldest_ms);
+    put_signed(&writer, customer->newest_ms);
+    put32(&writer, customer->figures);
+    put32(&writer, customer->memberships);
     put32(&writer, customer->subject.key_id);
     put8(&writer, customer->subject.size);
     put_bytes(&writer, span_of(customer->subject.bytes, customer->subject.size));
@@ -242,18 +257,18 @@ void segmentation_entry_delete(const struct change *change, struct segmentation_
 /* ---- figures */
 
 struct figures_walk {
-    struct segmentation_figure *figures;
-    size_t count;
+    const struct segmentation_figures *into;
+    size_t left;
 };
 
 static bool figure_visit(void *argument, struct span key, struct span value)
 {
-    const struct figures_walk *walk = argument;
+    struct figures_walk *walk = argument;
     uint16_t feature = 0;
     enum status status = segmentation_feature_key_decode(key, &feature);
-    assert(status == STATUS_OK && feature < walk->count && value.size == FIGURE_BYTES);
+    assert(status == STATUS_OK && feature < walk->into->count && value.size == FIGURE_BYTES);
     struct reader reader = reader_of(value);
-    struct segmentation_figure *figure = &walk->figures[feature];
+    struct segmentation_figure *figure = &walk->into->figures[feature];
     figure->count = get64(&reader);
     uint64_t high = get64(&reader);
     uint64_t low = get64(&reader);
@@ -261,22 +276,28 @@ static bool figure_visit(void *argument, struct span key, struct span value)
     figure->sum = (rules_sum)(int64_t)high * ((rules_sum)1 << 64) + (rules_sum)low;
     figure->oldest_ms = get_signed(&reader);
     assert(figure->count > 0);
-    return true;
+    walk->left -= 1;
+    return walk->left > 0;
 }
 
 void segmentation_figures_load(const struct view *view, struct customer_id id,
-                               struct segmentation_figure *figures, size_t count)
+                               const struct segmentation_figures *into)
 {
-    struct figures_walk walk = { .figures = figures, .count = count };
+    memset(into->figures, 0, into->count * sizeof *into->figures);
+    if (into->records == 0) {
+        return;
+    }
+    struct figures_walk walk = { .into = into, .left = into->records };
     struct segmentation_key prefix = segmentation_customer_key(id);
-    memset(figures, 0, count * sizeof *figures);
     view_walk(view, SEGMENTATION_TABLE_FEATURE, segmentation_key_span(&prefix), figure_visit,
               &walk);
+    assert(walk.left == 0);
 }
 
 struct features_walk {
     uint16_t features[RULES_FEATURES_MAX];
     size_t count;
+    size_t records;
 };
 
 static bool feature_visit(void *argument, struct span key, struct span value)
@@ -287,15 +308,19 @@ static bool feature_visit(void *argument, struct span key, struct span value)
     enum status status = segmentation_feature_key_decode(key, &walk->features[walk->count]);
     assert(status == STATUS_OK);
     walk->count += 1;
-    return true;
+    return walk->count < walk->records;
 }
 
-void segmentation_figures_delete(const struct change *change, struct customer_id id)
+void segmentation_figures_delete(const struct change *change, struct customer_id id, size_t records)
 {
-    struct features_walk walk = { .count = 0 };
+    if (records == 0) {
+        return;
+    }
+    struct features_walk walk = { .records = records };
     struct segmentation_key prefix = segmentation_customer_key(id);
     view_walk(&change->view, SEGMENTATION_TABLE_FEATURE, segmentation_key_span(&prefix),
               feature_visit, &walk);
+    assert(walk.count == records);
     for (size_t i = 0; i < walk.count; i++) {
         struct segmentation_key key = segmentation_feature_key(id, walk.features[i]);
         record_delete(change, SEGMENTATION_TABLE_FEATURE, &key);

@@ -42,7 +42,15 @@ struct segmentation_customer {
     uint32_t version;                    /* of the rules that features and memberships are of */
     uint64_t events;                     /* ever folded */
     int64_t due_ms;                      /* as in the due table; SEGMENTATION_NEVER: not in it */
+    /* What need not be looked for: a scan that finds nothing of a customer steps over all that
+     * was deleted of the customers behind it. */
+    int64_t oldest_ms; /* no event of history is older */
+    int64_t newest_ms; /* none is newer */
+    uint32_t figures;  /* records */
+    uint32_t memberships;
 };
+/* One that was never seen. */
+struct segmentation_customer segmentation_customer_new(void);
 /* What lists name a customer by: the identifier's text, or the id in hexadecimal while the
  * text is sealed. */
 struct segmentation_name segmentation_customer_text(struct customer_id id,
@@ -109,11 +117,18 @@ void segmentation_entry_put(const struct change *change, struct segmentation_eve
                             const struct segmentation_entry *entry);
 void segmentation_entry_delete(const struct change *change, struct segmentation_event_key key);
 
-/* All figures of a customer; `count` of them, those without a record zeroed. */
+/* The figures of a customer that has `records` of them; sets the others to zeroes up to
+ * `count`, beyond which there are none (asserted). */
+struct segmentation_figures {
+    struct segmentation_figure *figures;
+    size_t count;
+    size_t records;
+};
 void segmentation_figures_load(const struct view *view, struct customer_id id,
-                               struct segmentation_figure *figures, size_t count);
-/* Deletes all figures of a customer, whatever rules they are of. */
-void segmentation_figures_delete(const struct change *change, struct customer_id id);
+                               const struct segmentation_figures *into);
+/* Deletes them, whatever rules they are of. */
+void segmentation_figures_delete(const struct change *change, struct customer_id id,
+                                 size_t records);
 /* Deletes an empty one. */
 void segmentation_figure_put(const struct change *change, struct customer_id id, uint16_t feature,
                              const struct segmentation_figure *figure);
@@ -125,9 +140,9 @@ void segmentation_latest_put(const struct change *change, struct customer_id id,
 
 bool segmentation_membership_load(const struct view *view, struct customer_id id, uint32_t segment,
                                   struct segmentation_membership *membership);
-/* By segment number. Returns how many; at most RULES_SEGMENTS_MAX. */
-size_t segmentation_memberships_load(const struct view *view, struct customer_id id,
-                                     struct segmentation_membership *memberships);
+/* All `count` of a customer, by segment number; at most RULES_SEGMENTS_MAX (asserted). */
+void segmentation_memberships_load(const struct view *view, struct customer_id id,
+                                   struct segmentation_membership *memberships, size_t count);
 void segmentation_membership_put(const struct change *change, struct customer_id id,
                                  const struct segmentation_membership *membership);
 void segmentation_membership_delete(const struct change *change, struct customer_id id,

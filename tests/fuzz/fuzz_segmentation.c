@@ -1,0 +1,164 @@
+/* link: segmentation_service common_wire */
+/*
+ * Segmentation's messages from any bytes: rules, private records, facts and questions. What is
+ * taken comes back from its own encoding, and rules that are taken can be read and evaluated.
+ */
+#include "common/rules/rules_text.h"
+#include "services/segmentation/segmentation_codec.h"
+#include "services/segmentation/segmentation_record.h"
+#include "services/segmentation/segmentation_request.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define ARENA_BYTES ((size_t)16 * 1024 * 1024)
+#define TEXT_BYTES (256 * 1024)
+
+/* ---- rules */
+
+static struct rules_window window_answer(void *context, size_t feature)
+{
+    const struct rules *rules = context;
+    assert(feature < rules->feature_count);
+    return (struct rules_window){ .count = feature, .sum = (rules_sum)feature * LIMIT_AMOUNT };
+}
+
+static bool latest_answer(void *context, size_t feature, int64_t *at_ms)
+{
+    const struct rules *rules = context;
+    assert(feature < rules->feature_count && rules->features[feature].days == 0);
+    *at_ms = -(int64_t)feature;
+    return feature % 2 == 0;
+}
+
+static bool attribute_answer(void *context, struct span name, struct rules_attribute *attribute)
+{
+    (void)context;
+    *attribute = (struct rules_attribute){ .text = name, .has_integer = name.size % 2 == 0 };
+    return name.size % 3 != 0;
+}
+
+static void rules_use(struct rules *rules)
+{
+    struct rules_values values = { .context = rules,
+                                   .window = window_answer,
+                                   .latest = latest_answer,
+                                   .attribute = attribute_answer };
+    struct buffer text;
+    buffer_init(&text, TEXT_BYTES);
+    for (size_t i = 0; i < rules->segment_count; i++) {
+        buffer_clear(&text);
+        (void)rules_segment_holds(rules, i, &values);
+        enum status status = rules_segment_text(rules, i, &text);
+        assert(status == STATUS_OK && text.size > 0);
+        assert(rules_segment_find(rules, rules_span(rules, rules->segments[i].name)) == i);
+    }
+    buffer_release(&text);
+}
+
+static void rules_try(struct span bytes, struct arena *arena)
+{
+    struct segmentation_rules *rules = memory_allocate(sizeof *rules);
+    struct segmentation_rules *again = memory_allocate(sizeof *again);
+    struct buffer out;
+    struct buffer second;
+    buffer_init(&out, SEGMENTATION_COMPILED_BYTES);
+    buffer_init(&second, SEGMENTATION_COMPILED_BYTES);
+    enum status status = segmentation_rules_decode(bytes, arena, rules);
+    assert(status == STATUS_OK || status == STATUS_CORRUPT);
+    if (status == STATUS_OK) {
+        rules_use(&rules->rules);
+        status = segmentation_rules_encode(rules, arena, &out);
+        assert(status == STATUS_OK || status == STATUS_LIMIT);
+    }
+    if (status == STATUS_OK) {
+        status = segmentation_rules_decode(buffer_span(&out), arena, again);
+        assert(status == STATUS_OK);
+        status = segmentation_rules_encode(again, arena, &second);
+        assert(status == STATUS_OK && span_equal(buffer_span(&out), buffer_span(&second)));
+    }
+    buffer_release(&out);
+    buffer_release(&second);
+    free(rules);
+    free(again);
+}
+
+/* ---- records and facts */
+
+static void record_try(struct span bytes, struct arena *arena)
+{
+    struct segmentation_record record = { .now_ms = 0 };
+    struct segmentation_record again = { .now_ms = 0 };
+    struct buffer first;
+    struct buffer second;
+    buffer_init(&first, LIMIT_RECORD_BYTES);
+    buffer_init(&second, LIMIT_RECORD_BYTES);
+    enum status status = segmentation_record_decode(bytes, arena, &record);
+    assert(status == STATUS_OK || status == STATUS_CORRUPT);
+    if (status == STATUS_OK && bytes.size < LIMIT_RECORD_BYTES / 2) {
+        segmentation_record_encode(&record, arena, &first);
+        status = segmentation_record_decode(buffer_span(&first), arena, &again);
+        assert(status == STATUS_OK);
+        segmentation_record_encode(&again, arena, &second);
+        assert(span_equal(buffer_span(&first), buffer_span(&second)));
+    }
+    buffer_release(&first);
+    buffer_release(&second);
+}
+
+static void facts_try(struct span bytes, struct arena *arena)
+{
+    struct segmentation_rules_fact changed = { .version = 0 };
+    enum status status = segmentation_rules_fact_decode(bytes, arena, &changed);
+    assert(status == STATUS_OK || status == STATUS_CORRUPT);
+    struct fact fact = { .type = FACT_SEGMENT_ENTERED, .has_customer = true, .body = bytes };
+    struct segmentation_move move = { .rules_version = 0 };
+    status = segmentation_move_decode(&fact, arena, &move);
+    assert(status == STATUS_CORRUPT || move.rules_version > 0);
+    fact.type = FACT_SEGMENT_EXITED;
+    status = segmentation_move_decode(&fact, arena, &move);
+    assert(status == STATUS_CORRUPT || move.segment.size > 0);
+}
+
+static void questions_try(struct span bytes, struct arena *arena)
+{
+    struct refusal refusal;
+    refusal_init(&refusal);
+    struct span segment = { 0 };
+    struct segmentation_list_request list = { .limit = 0 };
+    struct segmentation_why_request why = { .segment = { 0 } };
+    enum status status = segmentation_count_decode(bytes, arena, &segment, &refusal);
+    assert(status == STATUS_MALFORMED || id_text_is_valid(segment));
+    status = segmentation_list_decode(bytes, arena, &list, &refusal);
+    assert(status == STATUS_MALFORMED || (list.limit >= 1 && list.limit <= SEGMENTATION_PAGE_MAX));
+    status = segmentation_why_decode(bytes, arena, &why, &refusal);
+    assert(status == STATUS_MALFORMED || id_text_is_valid(why.customer));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0) {
+        return 0;
+    }
+    struct arena arena;
+    arena_init(&arena, ARENA_BYTES);
+    struct span bytes = span_of(data + 1, size - 1);
+    switch (data[0] % 4) {
+    case 0:
+        rules_try(bytes, &arena);
+        break;
+    case 1:
+        record_try(bytes, &arena);
+        break;
+    case 2:
+        facts_try(bytes, &arena);
+        break;
+    default:
+        questions_try(bytes, &arena);
+        break;
+    }
+    arena_release(&arena);
+    return 0;
+}

@@ -1,0 +1,493 @@
+/* link: segmentation_service common_wire */
+/*
+ * Rules, facts and private records to bytes and back, and bytes that nobody wrote.
+ */
+#include "common/wire/pb.h"
+#include "kith/v1/segmentation_private.pb-c.h"
+#include "services/segmentation/segmentation_codec.h"
+#include "services/segmentation/segmentation_record.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct segmentation_rules *rules;
+static struct segmentation_rules *again;
+static struct rules_builder builder;
+static struct arena arena;
+static struct buffer out;
+
+static void setup(void)
+{
+    rules = memory_allocate(sizeof *rules);
+    again = memory_allocate(sizeof *again);
+    rules_build(&builder, &rules->rules);
+    rules->history_days = 400;
+    arena_init(&arena, (size_t)8 * 1024 * 1024);
+    buffer_init(&out, LIMIT_RECORD_BYTES);
+}
+
+static void teardown(void)
+{
+    free(rules);
+    free(again);
+    arena_release(&arena);
+    buffer_release(&out);
+}
+
+/* ---- rules */
+
+static struct rules_clause clause_of(enum rules_kind kind, uint32_t days,
+                                     enum rules_comparison comparison, int64_t number)
+{
+    return (struct rules_clause){ .kind = kind,
+                                  .subject = span_of_text("purchase"),
+                                  .category = span_of_text("roaming"),
+                                  .days = days,
+                                  .comparison = comparison,
+                                  .number = number };
+}
+
+static void add(struct rules_clause clause)
+{
+    ck_assert_int_eq(rules_clause_add(&builder, &clause), STATUS_OK);
+}
+
+static void group(enum rules_kind kind)
+{
+    ck_assert_int_eq(rules_group_begin(&builder, kind), STATUS_OK);
+}
+
+static void group_end(void)
+{
+    ck_assert_int_eq(rules_group_end(&builder), STATUS_OK);
+}
+
+static void rules_make(void)
+{
+    ck_assert_int_eq(rules_segment_begin(&builder, span_of_text("first")), STATUS_OK);
+    add(clause_of(RULES_SUM, 90, RULES_AT_LEAST, -20000));
+    ck_assert_int_eq(rules_segment_end(&builder), STATUS_OK);
+    ck_assert_int_eq(rules_segment_begin(&builder, span_of_text("second")), STATUS_OK);
+    group(RULES_ALL);
+    group(RULES_NOT);
+    group(RULES_ANY);
+    add(clause_of(RULES_COUNT, 400, RULES_EQUALS, 0));
+    add(clause_of(RULES_LAST, 4000, RULES_OLDER_THAN, 0));
+    group_end();
+    group_end();
+    struct rules_clause clause = { .kind = RULES_ATTRIBUTE,
+                                   .subject = span_of_text("tier"),
+                                   .comparison = RULES_IN,
+                                   .value_count = 2,
+                                   .values = { span_of_text("gold"), span_of_text("silver") } };
+    add(clause);
+    clause = (struct rules_clause){ .kind = RULES_ATTRIBUTE,
+                                    .subject = span_of_text("age"),
+                                    .comparison = RULES_LESS_THAN,
+                                    .number = INT64_MIN };
+    add(clause);
+    group_end();
+    ck_assert_int_eq(rules_segment_end(&builder), STATUS_OK);
+}
+
+START_TEST(rules_come_back_as_they_were)
+{
+    rules_make();
+    ck_assert_int_eq(segmentation_rules_encode(rules, &arena, &out), STATUS_OK);
+    ck_assert_int_eq(segmentation_rules_decode(buffer_span(&out), &arena, again), STATUS_OK);
+    ck_assert_uint_eq(again->history_days, 400);
+    ck_assert_uint_eq(again->rules.segment_count, 2);
+    ck_assert_uint_eq(again->rules.node_count, rules->rules.node_count);
+    ck_assert_uint_eq(again->rules.feature_count, 3);
+    struct buffer second;
+    buffer_init(&second, LIMIT_RECORD_BYTES);
+    ck_assert_int_eq(segmentation_rules_encode(again, &arena, &second), STATUS_OK);
+    ck_assert(span_equal(buffer_span(&out), buffer_span(&second)));
+    buffer_release(&second);
+}
+END_TEST
+
+START_TEST(an_empty_set_of_rules_says_how_long_history_is)
+{
+    ck_assert_int_eq(segmentation_rules_encode(rules, &arena, &out), STATUS_OK);
+    ck_assert_uint_gt(out.size, 0);
+    ck_assert_int_eq(segmentation_rules_decode(buffer_span(&out), &arena, again), STATUS_OK);
+    ck_assert_uint_eq(again->rules.segment_count, 0);
+    ck_assert_uint_eq(again->history_days, 400);
+}
+END_TEST
+
+START_TEST(rules_that_are_cut_or_look_back_past_history_are_corrupt)
+{
+    rules_make();
+    ck_assert_int_eq(segmentation_rules_encode(rules, &arena, &out), STATUS_OK);
+    for (size_t size = 0; size < out.size; size++) {
+        arena_reset(&arena);
+        enum status status = segmentation_rules_decode(span_of(out.data, size), &arena, again);
+        /* Between two segments the cut cannot be seen: that is what the hash is for. */
+        ck_assert(status == STATUS_CORRUPT || again->rules.segment_count < 2);
+    }
+    rules->history_days = 399;
+    buffer_clear(&out);
+    arena_reset(&arena);
+    ck_assert_int_eq(segmentation_rules_encode(rules, &arena, &out), STATUS_OK);
+    ck_assert_int_eq(segmentation_rules_decode(buffer_span(&out), &arena, again), STATUS_CORRUPT);
+}
+END_TEST
+
+START_TEST(rules_past_the_compiled_bound_are_a_limit)
+{
+    rules_make();
+    struct buffer small;
+    buffer_init(&small, 40);
+    ck_assert_int_eq(segmentation_rules_encode(rules, &arena, &small), STATUS_LIMIT);
+    buffer_release(&small);
+    uint8_t *large = memory_allocate(SEGMENTATION_COMPILED_BYTES + 1);
+    struct span bytes = span_of(large, SEGMENTATION_COMPILED_BYTES + 1);
+    ck_assert_int_eq(segmentation_rules_decode(bytes, &arena, again), STATUS_CORRUPT);
+    free(large);
+}
+END_TEST
+
+/* One segment of these nodes, as bytes that nobody of ours would write. */
+static enum status nodes_decode(const int *kinds, size_t count)
+{
+    Kith__V1__RuleNode nodes[8];
+    Kith__V1__RuleNode *pointers[8];
+    char subject[] = "purchase";
+    for (size_t i = 0; i < count; i++) {
+        kith__v1__rule_node__init(&nodes[i]);
+        nodes[i].has_kind = true;
+        nodes[i].kind = (Kith__V1__RuleKind)kinds[i];
+        nodes[i].has_comparison = true;
+        nodes[i].comparison = KITH__V1__RULE_COMPARISON__RULE_AT_LEAST;
+        nodes[i].subject = subject;
+        nodes[i].has_days = true;
+        nodes[i].days = 3;
+        pointers[i] = &nodes[i];
+    }
+    char name[] = "s";
+    Kith__V1__SegmentRule segment = KITH__V1__SEGMENT_RULE__INIT;
+    Kith__V1__SegmentRule *segments[] = { &segment };
+    segment.name = name;
+    segment.n_nodes = count;
+    segment.nodes = pointers;
+    Kith__V1__SegmentRules message = KITH__V1__SEGMENT_RULES__INIT;
+    message.has_history_days = true;
+    message.history_days = 400;
+    message.n_segments = 1;
+    message.segments = segments;
+    buffer_clear(&out);
+    arena_reset(&arena);
+    ck_assert_int_eq(pb_pack(&message.base, &out), STATUS_OK);
+    return segmentation_rules_decode(buffer_span(&out), &arena, again);
+}
+
+START_TEST(nodes_that_form_no_rule_are_corrupt)
+{
+    static const struct {
+        enum status status;
+        size_t count;
+        int kinds[5];
+    } rows[] = {
+        { STATUS_OK, 1, { RULES_COUNT } },
+        { STATUS_OK, 3, { RULES_ALL, RULES_COUNT, 0 } },
+        { STATUS_CORRUPT, 0, { 0 } },
+        { STATUS_CORRUPT, 1, { 0 } },
+        { STATUS_CORRUPT, 1, { 8 } },
+        { STATUS_CORRUPT, 1, { -1 } },
+        { STATUS_CORRUPT, 2, { RULES_COUNT, RULES_COUNT } },
+        { STATUS_CORRUPT, 2, { RULES_ALL, RULES_COUNT } },
+        { STATUS_CORRUPT, 2, { RULES_ALL, 0 } },
+        { STATUS_CORRUPT, 4, { RULES_NOT, RULES_COUNT, RULES_COUNT, 0 } },
+        { STATUS_CORRUPT, 4, { RULES_ALL, RULES_COUNT, 0, 0 } },
+        { STATUS_CORRUPT, 1, { RULES_LAST } }, /* of which nothing is at least */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        ck_assert_msg(nodes_decode(rows[i].kinds, rows[i].count) == rows[i].status, "row %zu", i);
+    }
+}
+END_TEST
+
+START_TEST(the_fact_of_new_rules_comes_back_and_a_false_hash_does_not)
+{
+    struct segmentation_rules_fact changed = {
+        .version = 3,
+        .compiled = span_of_text("compiled"),
+        .text = span_of_text("text"),
+    };
+    changed.hash = hash128_of_span(changed.compiled);
+    segmentation_rules_fact_encode(&changed, &out);
+    struct segmentation_rules_fact read = { .version = 0 };
+    ck_assert_int_eq(segmentation_rules_fact_decode(buffer_span(&out), &arena, &read), STATUS_OK);
+    ck_assert_uint_eq(read.version, 3);
+    ck_assert(span_equal(read.compiled, changed.compiled) && span_equal(read.text, changed.text));
+    changed.hash.bytes[0] ^= 1;
+    buffer_clear(&out);
+    segmentation_rules_fact_encode(&changed, &out);
+    ck_assert_int_eq(segmentation_rules_fact_decode(buffer_span(&out), &arena, &read),
+                     STATUS_CORRUPT);
+}
+END_TEST
+
+/* ---- facts */
+
+static struct segmentation_move move_of(bool entered)
+{
+    struct segmentation_move move = { .entered = entered,
+                                      .by_time = !entered,
+                                      .rules_version = 7,
+                                      .customer = { .bytes = { 9 } },
+                                      .subject = { .size = 2, .bytes = "ab" } };
+    move.segment.size = 4;
+    memcpy(move.segment.text, "gold", 5);
+    return move;
+}
+
+static struct fact fact_of(const struct segmentation_move *move)
+{
+    buffer_clear(&out);
+    segmentation_move_encode(move, &out);
+    return (struct fact){ .type = segmentation_move_type(move),
+                          .version = 1,
+                          .has_customer = true,
+                          .customer = move->customer,
+                          .subject = segmentation_subject_sealed(&move->subject),
+                          .body = buffer_span(&out) };
+}
+
+START_TEST(entries_and_exits_come_back_as_they_were)
+{
+    for (int i = 0; i < 2; i++) {
+        struct segmentation_move move = move_of(i == 0);
+        struct segmentation_move read = { .entered = false };
+        struct fact fact = fact_of(&move);
+        ck_assert_uint_eq(fact.type, i == 0 ? FACT_SEGMENT_ENTERED : FACT_SEGMENT_EXITED);
+        ck_assert_int_eq(segmentation_move_decode(&fact, &arena, &read), STATUS_OK);
+        ck_assert(read.entered == move.entered && read.by_time == move.by_time);
+        ck_assert_str_eq(read.segment.text, "gold");
+        ck_assert_uint_eq(read.rules_version, 7);
+        ck_assert(customer_id_equal(read.customer, move.customer));
+        ck_assert_uint_eq(read.subject.size, 2);
+        ck_assert_int_eq(memcmp(read.subject.bytes, "ab", 2), 0);
+    }
+}
+END_TEST
+
+START_TEST(facts_that_say_no_move_are_corrupt)
+{
+    struct segmentation_move move = move_of(true);
+    struct segmentation_move read = { .entered = false };
+    struct fact fact = fact_of(&move);
+    fact.type = FACT_POINTS_EARNED;
+    ck_assert_int_eq(segmentation_move_decode(&fact, &arena, &read), STATUS_CORRUPT);
+    fact = fact_of(&move);
+    fact.has_customer = false;
+    ck_assert_int_eq(segmentation_move_decode(&fact, &arena, &read), STATUS_CORRUPT);
+    fact = fact_of(&move);
+    uint8_t long_subject[SEGMENTATION_SUBJECT_BYTES + 1] = { 0 };
+    fact.subject.bytes = span_of(long_subject, sizeof long_subject);
+    ck_assert_int_eq(segmentation_move_decode(&fact, &arena, &read), STATUS_CORRUPT);
+    move.rules_version = 0;
+    fact = fact_of(&move);
+    ck_assert_int_eq(segmentation_move_decode(&fact, &arena, &read), STATUS_CORRUPT);
+    fact.body = span_of(NULL, 0);
+    ck_assert_int_eq(segmentation_move_decode(&fact, &arena, &read), STATUS_CORRUPT);
+}
+END_TEST
+
+/* ---- private records */
+
+static struct segmentation_record written;
+static struct segmentation_record read_back;
+
+static enum status record_pass(void)
+{
+    buffer_clear(&out);
+    memset(&read_back, 0, sizeof read_back);
+    segmentation_record_encode(&written, &arena, &out);
+    return segmentation_record_decode(buffer_span(&out), &arena, &read_back);
+}
+
+START_TEST(an_event_comes_back_as_it_was)
+{
+    char text[LIMIT_TEXT_BYTES + 1] = { 0 };
+    memset(text, 't', LIMIT_TEXT_BYTES);
+    memset(&written, 0, sizeof written);
+    struct segmentation_event *event = &written.event;
+    event->customer.bytes[3] = 5;
+    event->subject = (struct segmentation_subject){ .key_id = 4, .size = 3, .bytes = "abc" };
+    event->type = span_of_text("profile_changed");
+    event->category = span_of_text("roaming");
+    event->amount_minor = -LIMIT_AMOUNT;
+    event->occurred_at_ms = LIMIT_TIME_LEAST_MS;
+    event->now_ms = LIMIT_TIME_MOST_MS;
+    event->said_count = 3;
+    event->said[0] =
+        (struct segmentation_said){ span_of_text("tier"), span_of_text(text), false, 0 };
+    event->said[1] = (struct segmentation_said){ span_of_text("age"), span_of_text("0"), true, 0 };
+    event->said[2] = (struct segmentation_said){ span_of_text("gone"), span_of_text(""), false, 0 };
+    ck_assert_int_eq(record_pass(), STATUS_OK);
+    const struct segmentation_event *got = &read_back.event;
+    ck_assert_int_eq(read_back.kind, SEGMENTATION_RECORD_EVENT);
+    ck_assert(customer_id_equal(read_back.customer, event->customer));
+    ck_assert_int_eq(read_back.now_ms, LIMIT_TIME_MOST_MS);
+    ck_assert_uint_eq(got->subject.key_id, 4);
+    ck_assert_uint_eq(got->subject.size, 3);
+    ck_assert_int_eq(memcmp(got->subject.bytes, "abc", 3), 0);
+    ck_assert(span_equal(got->type, event->type) && span_equal(got->category, event->category));
+    ck_assert_int_eq(got->amount_minor, event->amount_minor);
+    ck_assert_int_eq(got->occurred_at_ms, event->occurred_at_ms);
+    ck_assert_uint_eq(got->said_count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert(span_equal(got->said[i].name, event->said[i].name));
+        ck_assert(span_equal(got->said[i].text, event->said[i].text));
+        ck_assert(got->said[i].has_integer == event->said[i].has_integer);
+    }
+}
+END_TEST
+
+START_TEST(the_other_records_come_back_as_they_were)
+{
+    const enum segmentation_record_kind kinds[] = { SEGMENTATION_RECORD_ADVANCED,
+                                                    SEGMENTATION_RECORD_VISITED };
+    for (size_t i = 0; i < 2; i++) {
+        memset(&written, 0, sizeof written);
+        written.kind = kinds[i];
+        written.customer.bytes[15] = 7;
+        written.now_ms = -5;
+        ck_assert_int_eq(record_pass(), STATUS_OK);
+        ck_assert_int_eq(read_back.kind, kinds[i]);
+        ck_assert(customer_id_equal(read_back.customer, written.customer));
+        ck_assert_int_eq(read_back.now_ms, -5);
+        ck_assert_uint_le(out.size, 32); /* one for each expiry: small */
+    }
+    written.kind = SEGMENTATION_RECORD_VISITS_ENDED;
+    written.rules_version = 3;
+    ck_assert_int_eq(record_pass(), STATUS_OK);
+    ck_assert_int_eq(read_back.kind, SEGMENTATION_RECORD_VISITS_ENDED);
+    ck_assert_uint_eq(read_back.rules_version, 3);
+}
+END_TEST
+
+START_TEST(records_with_values_that_nobody_wrote_are_corrupt)
+{
+    memset(&written, 0, sizeof written);
+    struct segmentation_event *event = &written.event;
+    event->type = span_of_text("purchase");
+    ck_assert_int_eq(record_pass(), STATUS_OK);
+    event->amount_minor = LIMIT_AMOUNT + 1;
+    ck_assert_int_eq(record_pass(), STATUS_CORRUPT);
+    event->amount_minor = 0;
+    event->occurred_at_ms = LIMIT_TIME_MOST_MS + 1;
+    ck_assert_int_eq(record_pass(), STATUS_CORRUPT);
+    event->occurred_at_ms = 0;
+    event->now_ms = LIMIT_TIME_LEAST_MS - 1;
+    ck_assert_int_eq(record_pass(), STATUS_CORRUPT);
+    event->now_ms = 0;
+    event->type = span_of_text("");
+    ck_assert_int_eq(record_pass(), STATUS_CORRUPT);
+    event->type = span_of_text("purchase");
+    event->said_count = 1;
+    event->said[0].name = span_of_text("");
+    ck_assert_int_eq(record_pass(), STATUS_CORRUPT);
+    written.kind = SEGMENTATION_RECORD_VISITS_ENDED;
+    ck_assert_int_eq(record_pass(), STATUS_CORRUPT);
+    ck_assert_int_eq(segmentation_record_decode(span_of(NULL, 0), &arena, &read_back),
+                     STATUS_CORRUPT);
+}
+END_TEST
+
+/* ---- accepted events */
+
+START_TEST(what_is_kept_of_an_event_is_what_rules_can_ask_for)
+{
+    const struct attribute attributes[] = {
+        { .name = span_of_text("category"), .kind = ATTRIBUTE_TEXT, .text = span_of_text("home") },
+        { .name = span_of_text("age"), .kind = ATTRIBUTE_INTEGER, .integer = -7 },
+        { .name = span_of_text("flag"), .kind = ATTRIBUTE_FLAG, .integer = 1 },
+        { .name = span_of_text("born"), .kind = ATTRIBUTE_AT, .integer = 0 },
+        { .name = span_of_text("bill"),
+          .kind = ATTRIBUTE_MONEY,
+          .money = { .minor = 1250, .currency = "EUR" } },
+        { .name = span_of_text("gone"), .kind = ATTRIBUTE_TEXT },
+    };
+    struct accepted_event accepted = { .type = span_of_text("profile_changed"),
+                                       .occurred_at_ms = 5,
+                                       .attribute_count = 6,
+                                       .attributes = attributes };
+    struct fact fact = { .recorded_at_ms = 8, .has_customer = true };
+    struct segmentation_event event;
+    segmentation_event_read(&fact, &accepted, &arena, &event);
+    ck_assert(span_equal(event.category, span_of_text("home")));
+    ck_assert_int_eq(event.amount_minor, 0);
+    ck_assert_uint_eq(event.said_count, 6);
+    const char *const texts[] = { "home", "-7", "true", "1970-01-01T00:00:00Z", "12.50 EUR", "" };
+    for (size_t i = 0; i < 6; i++) {
+        ck_assert(span_equal(event.said[i].text, span_of_text(texts[i])));
+        ck_assert(event.said[i].has_integer == (i == 1));
+    }
+    ck_assert_int_eq(event.said[1].integer, -7);
+    accepted.type = span_of_text("purchase");
+    accepted.has_amount = true;
+    accepted.amount.minor = 99;
+    segmentation_event_read(&fact, &accepted, &arena, &event);
+    ck_assert_uint_eq(event.said_count, 0); /* only two types tell of the profile */
+    ck_assert_int_eq(event.amount_minor, 99);
+}
+END_TEST
+
+START_TEST(a_category_that_rules_cannot_name_is_none)
+{
+    char text[LIMIT_ID_BYTES + 2] = { 0 };
+    memset(text, 'c', LIMIT_ID_BYTES + 1);
+    struct attribute attribute = { .name = span_of_text("category"),
+                                   .kind = ATTRIBUTE_TEXT,
+                                   .text = span_of(text, LIMIT_ID_BYTES + 1) };
+    struct accepted_event accepted = { .type = span_of_text("usage"),
+                                       .attribute_count = 1,
+                                       .attributes = &attribute };
+    struct fact fact = { .has_customer = true };
+    struct segmentation_event event;
+    segmentation_event_read(&fact, &accepted, &arena, &event);
+    ck_assert_uint_eq(event.category.size, 0);
+    attribute.text.size = LIMIT_ID_BYTES;
+    segmentation_event_read(&fact, &accepted, &arena, &event);
+    ck_assert_uint_eq(event.category.size, LIMIT_ID_BYTES);
+    attribute.kind = ATTRIBUTE_INTEGER;
+    segmentation_event_read(&fact, &accepted, &arena, &event);
+    ck_assert_uint_eq(event.category.size, 0);
+}
+END_TEST
+
+static Suite *suite_of_codec(void)
+{
+    Suite *suite = suite_create("segmentation_codec");
+    TCase *tcase = tcase_create("all");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    suite_add_tcase(suite, tcase);
+    tcase_add_test(tcase, rules_come_back_as_they_were);
+    tcase_add_test(tcase, an_empty_set_of_rules_says_how_long_history_is);
+    tcase_add_test(tcase, rules_that_are_cut_or_look_back_past_history_are_corrupt);
+    tcase_add_test(tcase, rules_past_the_compiled_bound_are_a_limit);
+    tcase_add_test(tcase, nodes_that_form_no_rule_are_corrupt);
+    tcase_add_test(tcase, the_fact_of_new_rules_comes_back_and_a_false_hash_does_not);
+    tcase_add_test(tcase, entries_and_exits_come_back_as_they_were);
+    tcase_add_test(tcase, facts_that_say_no_move_are_corrupt);
+    tcase_add_test(tcase, an_event_comes_back_as_it_was);
+    tcase_add_test(tcase, the_other_records_come_back_as_they_were);
+    tcase_add_test(tcase, records_with_values_that_nobody_wrote_are_corrupt);
+    tcase_add_test(tcase, what_is_kept_of_an_event_is_what_rules_can_ask_for);
+    tcase_add_test(tcase, a_category_that_rules_cannot_name_is_none);
+    return suite;
+}
+
+int main(void)
+{
+    SRunner *runner = srunner_create(suite_of_codec());
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
