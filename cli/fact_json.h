@@ -1,0 +1,20 @@
+/*
+ * A fact of any feed as a JSON object, for `kith tail`.
+ */
+#ifndef KITH_CLI_FACT_JSON_H
+#define KITH_CLI_FACT_JSON_H
+
+#include "common/base/arena.h"
+#include "common/base/fact.h"
+#include "common/base/position.h"
+
+#include <jansson.h>
+
+/* {"feed", "shard", "seq", "type", "customer", "occurred_at", "recorded_at", ...}; what is
+ * absent is left out, but for customer, which is null. `arena` is reset. */
+json_t *fact_json(const struct feed_name *feed, const struct fact *fact, struct arena *arena);
+
+/* "points_earned"; of a type that this program does not know, its number. */
+json_t *fact_type_json(uint32_t type);
+
+#endif
