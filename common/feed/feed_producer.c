@@ -202,14 +202,19 @@ static enum status fetch_head_pack(struct feed_producer *producer, const struct 
     reply.chain_before = pb_bytes(span_of(fetch->at.chain.bytes, sizeof fetch->at.chain.bytes));
     reply.n_inputs = positions_fill(inputs, positions, pointers, names);
     reply.inputs = pointers;
+    reply.has_settled_cause = inputs->has_settled;
+    reply.settled_cause = inputs->settled.cause;
+    reply.has_settled_at_ms = inputs->has_settled;
+    reply.settled_at_ms = inputs->settled.at_ms;
     buffer_clear(&producer->body);
     return pb_pack(&reply.base, &producer->body);
 }
 
-/* Seqs only grow, so an equal sum is an equal set. */
+/* Seqs only grow, so an equal sum is an equal set. What is settled grows too: its time may
+ * fall by one where its cause rises, which therefore counts twice. */
 static uint64_t inputs_sum(const struct feed_inputs *inputs)
 {
-    uint64_t sum = 0;
+    uint64_t sum = inputs->settled.cause * 2 + (uint64_t)inputs->settled.at_ms;
     for (size_t i = 0; i < inputs->count; i++) {
         sum += inputs->inputs[i].seq;
     }
@@ -424,7 +429,7 @@ static bool position_reached(const struct feed_producer *producer, const struct 
     for (size_t i = 0; i < inputs->count; i++) {
         if (strcmp(inputs->inputs[i].feed.name, wanted->feed.name) == 0 &&
             inputs->inputs[i].feed.shard == wanted->feed.shard) {
-            return inputs->inputs[i].seq >= wanted->seq;
+            return !inputs->stopped[i] && inputs->inputs[i].seq >= wanted->seq;
         }
     }
     return true; /* a feed that this service does not read holds nothing up */

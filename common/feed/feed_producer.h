@@ -8,6 +8,7 @@
 #define KITH_FEED_FEED_PRODUCER_H
 
 #include "common/base/limits.h"
+#include "common/feed/feed_moment.h"
 #include "common/feed/feed_registry.h"
 #include "common/journal/journal.h"
 #include "common/wire/transport.h"
@@ -24,6 +25,12 @@ struct feed_input {
 struct feed_inputs {
     size_t count;
     struct feed_input inputs[LIMIT_FEEDS];
+    /* Of each input: its feed is stopped, so what it was folded to says nothing about the
+     * journal that its producer has now. */
+    bool stopped[LIMIT_FEEDS];
+    /* Under the event clock: what is still to come here is later than this. It only grows. */
+    bool has_settled;
+    struct feed_moment settled;
 };
 
 /* `journal` NULL: the service has no feed (reporting) and answers Wait only. Both outlive

@@ -34,6 +34,7 @@ struct feed_reader {
     /* The Fetch on its way. */
     uint64_t request_id;
     bool outstanding;
+    bool silent; /* the one before it was not answered */
     int64_t fetch_at_ms;
 
     /* Where the next Fetch begins: after the newest block held. */
@@ -110,6 +111,7 @@ void feed_reader_reset(struct feed_reader *reader, const struct feed_cursor *cur
     reader->in_block = false;
     reader->stopped[0] = '\0';
     reader->outstanding = false;
+    reader->silent = false;
     reader->fetch_at_ms = 0;
     reader->progress.known = false;
     cursor_take(reader, cursor);
@@ -190,6 +192,7 @@ bool feed_reader_fetch(struct feed_reader *reader, int64_t monotonic_ms, uint64_
         return false;
     }
     reader->request_id += 1;
+    reader->silent = reader->silent || reader->outstanding;
     reader->outstanding = true;
     reader->fetch_at_ms = monotonic_ms + FEED_FETCH_LOST_MS;
     struct request_header request = { .request_id = reader->request_id,
@@ -288,6 +291,9 @@ static void progress_take(struct feed_reader *reader, const Kith__V1__FetchReply
     progress->known = true;
     progress->end = message->end;
     progress->end_recorded_at_ms = message->end_recorded_at_ms;
+    progress->has_settled = message->has_settled_cause && message->has_settled_at_ms;
+    progress->settled =
+        (struct feed_moment){ .cause = message->settled_cause, .at_ms = message->settled_at_ms };
     progress->input_count = 0;
     for (size_t i = 0; i < message->n_inputs && progress->input_count < LIMIT_FEEDS; i++) {
         const Kith__V1__Position *input = message->inputs[i];
@@ -348,6 +354,7 @@ void feed_reader_reply(struct feed_reader *reader, int64_t monotonic_ms, struct 
         return;
     }
     reader->outstanding = false;
+    reader->silent = false;
     reader->fetch_at_ms = monotonic_ms;
     if (reply.refusal.status == STATUS_OK) {
         reader->fetch_at_ms += reply_hold(reader, body) ? 0 : RETRY_MS;
@@ -515,6 +522,11 @@ bool feed_reader_at_end(const struct feed_reader *reader)
 bool feed_reader_at_stop(const struct feed_reader *reader)
 {
     return reader->options.stops && reader->cursor.to >= reader->options.stop_at;
+}
+
+bool feed_reader_is_silent(const struct feed_reader *reader)
+{
+    return reader->silent;
 }
 
 size_t feed_reader_held_bytes(const struct feed_reader *reader)

@@ -14,6 +14,7 @@
 
 #include "common/base/limits.h"
 #include "common/base/refusal.h"
+#include "common/feed/feed_moment.h"
 #include "common/journal/block.h"
 #include "common/wire/wire.h"
 
@@ -61,6 +62,8 @@ struct feed_progress {
     bool known;
     uint64_t end;
     int64_t end_recorded_at_ms;
+    bool has_settled; /* what is still to come after `end` is later than `settled` */
+    struct feed_moment settled;
     size_t input_count;
     struct {
         struct feed_name feed;
@@ -93,6 +96,8 @@ const struct feed_progress *feed_reader_progress(const struct feed_reader *reade
 bool feed_reader_at_end(const struct feed_reader *reader);
 /* The bound that the options set is reached: nothing more will be handed out. */
 bool feed_reader_at_stop(const struct feed_reader *reader);
+/* A Fetch was not answered in its time, and none was since: the producer is not there. */
+bool feed_reader_is_silent(const struct feed_reader *reader);
 /* Bytes of the replies held. */
 size_t feed_reader_held_bytes(const struct feed_reader *reader);
 /* Why the feed stands still (DATA_LOSS, unknown type); NULL: it runs. */

@@ -122,6 +122,12 @@ static enum status accept_check(const struct shell *shell, const Kith__V1__Accep
                           "name the feed, the position to go on from, and why");
         return STATUS_MALFORMED;
     }
+    struct span reason = span_of_text(request->reason);
+    if (reason.size > LIMIT_TEXT_BYTES || !text_is_clean(reason)) {
+        refusal_violation(refusal, "reason", "at most 1024 bytes without control characters",
+                          "say it in a sentence");
+        return STATUS_MALFORMED;
+    }
     for (unsigned i = 0; i < shell->options.peer_count; i++) {
         const struct feed_name *feed = feed_reader_feed(shell->readers[i]);
         if (strcmp(feed->name, request->feed) == 0 && feed->shard == request->shard) {
@@ -155,6 +161,11 @@ static enum status accept_handle(void *context, struct turn *turn, struct span b
     buffer_clear(&shell->scratch_body);
     status = pb_pack(&accepted.base, &shell->scratch_body);
     assert(status == STATUS_OK);
+    struct feed_cursor cursor = { .to = request->from };
+    feed_reader_reset(shell->readers[index], &cursor);
+    /* It goes back to where the feed goes on: nobody who orders by cause could wait for a
+     * position of the journal that was lost. */
+    turn->cause = cause_of_now(shell);
     struct fact fact = { .type = FACT_CONSUMER_ACCEPTED,
                          .version = 1,
                          .body = buffer_span(&shell->scratch_body) };
@@ -165,8 +176,6 @@ static enum status accept_handle(void *context, struct turn *turn, struct span b
     } else {
         (void)ledger_fact_evolve(&shell->change, &fact);
     }
-    struct feed_cursor cursor = { .to = request->from };
-    feed_reader_reset(shell->readers[index], &cursor);
     shell->journalled[index] = cursor;
     shell->dirty = true;
     return pb_pack(&answer.base, reply->body);

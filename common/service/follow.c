@@ -64,91 +64,149 @@ bool time_settle(struct shell *shell, int64_t until_ms)
     return true;
 }
 
-/* Under the wall clock time passes here too, but not ahead of facts that already wait to
- * be folded with an earlier now. Under the event clock only facts move time. */
-int64_t time_of_command(const struct shell *shell)
+/* Is it sure that nothing of this feed is to be folded before the wall's now? What is held
+ * and may not be folded yet waits for another feed. */
+static bool reader_lets_time_pass(const struct feed_reader *reader)
 {
-    bool wall = !shell->options.event_clock && feeds_are_at_end(shell);
-    return wall && shell->turn.wall_ms > shell->now_ms ? shell->turn.wall_ms : shell->now_ms;
+    return feed_reader_at_end(reader) || feed_reader_held_bytes(reader) > 0 ||
+           feed_reader_is_silent(reader) || feed_reader_stopped(reader) != NULL;
 }
 
-/* ---- which item is next */
-
-/* The ingestion position up to which reader `i` has certainly handed out everything. */
-static uint64_t certain_cause(const struct shell *shell, unsigned i)
+bool time_passes(struct shell *shell)
 {
-    const struct feed_reader *reader = shell->readers[i];
-    if (feed_reader_at_stop(reader)) {
-        return UINT64_MAX;
-    }
-    if (is_ingestion(feed_reader_feed(reader))) {
-        return feed_reader_cursor(reader)->to;
-    }
-    const struct feed_progress *progress = feed_reader_progress(reader);
-    uint64_t cause = UINT64_MAX;
-    if (!progress->known || feed_reader_cursor(reader)->to < progress->end) {
-        return 0;
-    }
-    for (size_t j = 0; j < progress->input_count; j++) {
-        if (is_ingestion(&progress->inputs[j].feed) && progress->inputs[j].seq < cause) {
-            cause = progress->inputs[j].seq;
-        }
-    }
-    return cause;
-}
-
-/* The cause rule: a derived fact waits for ingestion's. Under the event clock every other
- * feed must have come as far, so that the order is the same whatever arrives first. */
-static bool item_may_fold(const struct shell *shell, unsigned index, const struct feed_item *item,
-                          const bool *has_item)
-{
-    if (item->fact == NULL) {
-        return true;
+    if (shell->options.event_clock || feeds_have_work(shell)) {
+        return false;
     }
     for (unsigned i = 0; i < shell->options.peer_count; i++) {
-        bool matters =
-            shell->options.event_clock || is_ingestion(feed_reader_feed(shell->readers[i]));
-        bool own_is_ingestion = is_ingestion(feed_reader_feed(shell->readers[index]));
-        if (i == index || has_item[i] || !matters ||
-            (own_is_ingestion && !shell->options.event_clock)) {
-            continue;
-        }
-        if (certain_cause(shell, i) < item->cause) {
+        if (!reader_lets_time_pass(shell->readers[i])) {
             return false;
         }
     }
     return true;
 }
 
+bool time_is_known(struct shell *shell)
+{
+    return shell->options.event_clock || shell->now_ms > LIMIT_TIME_LEAST_MS || time_passes(shell);
+}
+
+int64_t time_of_command(struct shell *shell)
+{
+    int64_t wall_ms = shell->turn.wall_ms;
+    return wall_ms > shell->now_ms && time_passes(shell) ? wall_ms : shell->now_ms;
+}
+
+/* ---- which item is next */
+
+static struct feed_moment moment_of(const struct feed_item *item)
+{
+    return (struct feed_moment){ .cause = item->cause, .at_ms = item->recorded_at_ms };
+}
+
+/* What is still to come of a feed that has handed out all that its reader has: it is later
+ * than *moment. False: nothing is known of that. */
+static bool reader_settled(const struct feed_reader *reader, struct feed_moment *moment)
+{
+    const struct feed_progress *progress = feed_reader_progress(reader);
+    if (!progress->known || !progress->has_settled ||
+        feed_reader_cursor(reader)->to < progress->end) {
+        return false;
+    }
+    *moment = progress->settled;
+    return true;
+}
+
+/* What `cause` of an item of `reader` means in `feed`. A cause does not say of which shard of
+ * ingestion it is, but it is of one that the producer had folded: so in each it means no more
+ * than that. */
+static uint64_t cause_in(const struct feed_reader *reader, uint64_t cause,
+                         const struct feed_name *feed)
+{
+    const struct feed_progress *progress = feed_reader_progress(reader);
+    for (size_t i = 0; i < progress->input_count; i++) {
+        if (progress->inputs[i].feed.shard == feed->shard &&
+            strcmp(progress->inputs[i].feed.name, feed->name) == 0) {
+            return progress->inputs[i].seq < cause ? progress->inputs[i].seq : cause;
+        }
+    }
+    return cause;
+}
+
+/* May `items[index]` be folded although feed `i` has nothing at hand? The cause rule: a
+ * derived fact waits for ingestion's. Under the event clock every other feed must have come
+ * as far, so that the order is the same whatever arrives first. */
+static bool item_is_in_turn(const struct shell *shell, unsigned index,
+                            const struct feed_item *items, unsigned i)
+{
+    const struct feed_reader *reader = shell->readers[i];
+    const struct feed_name *feed = feed_reader_feed(reader);
+    struct feed_moment settled = { 0 };
+    if (feed_reader_at_stop(reader)) {
+        return true;
+    }
+    if (is_ingestion(feed)) {
+        return feed_reader_cursor(reader)->to >=
+               cause_in(shell->readers[index], items[index].cause, feed);
+    }
+    return !shell->options.event_clock ||
+           (reader_settled(reader, &settled) &&
+            !feed_moment_is_before(settled, moment_of(&items[index])));
+}
+
+static bool item_may_fold(const struct shell *shell, unsigned index, const struct feed_item *items,
+                          const bool *has_item)
+{
+    if (items[index].fact == NULL ||
+        (is_ingestion(feed_reader_feed(shell->readers[index])) && !shell->options.event_clock)) {
+        return true;
+    }
+    for (unsigned i = 0; i < shell->options.peer_count; i++) {
+        if (!has_item[i] && !item_is_in_turn(shell, index, items, i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* By cause, feed, shard. Under the event clock those of one cause go by time first: what
+ * time alone makes of a cause comes after what the others make of it at once. */
 static bool item_is_before(const struct shell *shell, unsigned a, const struct feed_item *item_a,
                            unsigned b, const struct feed_item *item_b)
 {
     if (item_a->cause != item_b->cause) {
         return item_a->cause < item_b->cause;
     }
+    if (shell->options.event_clock && item_a->recorded_at_ms != item_b->recorded_at_ms) {
+        return item_a->recorded_at_ms < item_b->recorded_at_ms;
+    }
     unsigned rank_a = feed_rank(feed_reader_feed(shell->readers[a])->name);
     unsigned rank_b = feed_rank(feed_reader_feed(shell->readers[b])->name);
     return rank_a != rank_b ? rank_a < rank_b : a < b;
 }
 
-/* The item with the least (cause, feed, shard) of those at hand, if it may be folded. */
+/* The first of the items at hand, if it may be folded; under the wall clock, of those that
+ * may be folded. */
 static bool next_item(struct shell *shell, unsigned *index, struct feed_item *item)
 {
+    struct feed_item items[LIMIT_FEEDS];
     bool has_item[LIMIT_FEEDS] = { false };
+    bool in_order = shell->options.event_clock;
     bool found = false;
     for (unsigned i = 0; i < shell->options.peer_count; i++) {
-        struct feed_item candidate = { 0 };
-        has_item[i] = feed_reader_item(shell->readers[i], &candidate);
+        has_item[i] = feed_reader_item(shell->readers[i], &items[i]);
         if (has_item[i] && is_ingestion(feed_reader_feed(shell->readers[i]))) {
-            candidate.cause = candidate.seq;
+            items[i].cause = items[i].seq;
         }
-        if (has_item[i] && (!found || item_is_before(shell, i, &candidate, *index, item))) {
+    }
+    for (unsigned i = 0; i < shell->options.peer_count; i++) {
+        if (has_item[i] && (!found || item_is_before(shell, i, &items[i], *index, item)) &&
+            (in_order || item_may_fold(shell, i, items, has_item))) {
             *index = i;
-            *item = candidate;
+            *item = items[i];
             found = true;
         }
     }
-    return found && item_may_fold(shell, *index, item, has_item);
+    return found && (!in_order || item_may_fold(shell, *index, items, has_item));
 }
 
 bool feeds_have_work(struct shell *shell)
@@ -156,16 +214,6 @@ bool feeds_have_work(struct shell *shell)
     unsigned index = 0;
     struct feed_item item = { 0 };
     return next_item(shell, &index, &item);
-}
-
-bool feeds_are_at_end(const struct shell *shell)
-{
-    for (unsigned i = 0; i < shell->options.peer_count; i++) {
-        if (!feed_reader_at_end(shell->readers[i])) {
-            return false;
-        }
-    }
-    return true;
 }
 
 /* ---- folding */
@@ -179,9 +227,10 @@ bool feeds_take(struct shell *shell, size_t slice_bytes)
     bool took = false;
     while (taken_bytes < slice_bytes && turn->block_count < TURN_BLOCKS_FULL &&
            next_item(shell, &index, &item)) {
-        /* A service that keeps no journal takes time from its facts as they come. */
-        if (!time_settle(shell, item.recorded_at_ms > shell->now_ms ? item.recorded_at_ms
-                                                                    : shell->now_ms)) {
+        /* A service that keeps no journal takes time from its facts as they come. A block that
+         * the filter left out is ahead of its cause, and so says nothing about time. */
+        bool is_later = item.fact != NULL && item.recorded_at_ms > shell->now_ms;
+        if (!time_settle(shell, is_later ? item.recorded_at_ms : shell->now_ms)) {
             break;
         }
         if (item.folds) {
@@ -231,11 +280,48 @@ void feeds_receive(struct shell *shell)
     }
 }
 
+/* What is still to come here is later than *moment: after what was folded of ingestion and
+ * the time that it is, and not before anything that others have still to say. False: nothing
+ * is known of that. */
+static bool shell_settled(struct shell *shell, struct feed_moment *moment)
+{
+    int64_t due_ms = 0;
+    const struct service_definition *definition = shell->definition;
+    struct feed_moment settled = { .cause = cause_of_now(shell), .at_ms = shell->now_ms };
+    if (definition->due != NULL && definition->due(shell->service, &shell->view, &due_ms) &&
+        due_ms <= shell->now_ms) {
+        settled.at_ms -= 1;
+    }
+    for (unsigned i = 0; i < shell->options.peer_count; i++) {
+        struct feed_moment other = settled;
+        struct feed_item item = { 0 };
+        if (is_ingestion(feed_reader_feed(shell->readers[i]))) {
+            continue;
+        }
+        if (feed_reader_item(shell->readers[i], &item)) {
+            other = moment_of(&item);
+            other.at_ms -= 1;
+        } else if (!reader_settled(shell->readers[i], &other)) {
+            return false;
+        }
+        settled = feed_moment_least(settled, other);
+    }
+    *moment = settled;
+    return true;
+}
+
 void feeds_inputs_refresh(struct shell *shell)
 {
     shell->inputs.count = shell->options.peer_count;
     for (unsigned i = 0; i < shell->options.peer_count; i++) {
         shell->inputs.inputs[i].feed = *feed_reader_feed(shell->readers[i]);
         shell->inputs.inputs[i].seq = feed_reader_cursor(shell->readers[i])->to;
+        shell->inputs.stopped[i] = feed_reader_stopped(shell->readers[i]) != NULL;
+    }
+    struct feed_moment settled = { 0 };
+    if (shell->options.event_clock && shell_settled(shell, &settled) &&
+        (!shell->inputs.has_settled || feed_moment_is_before(shell->inputs.settled, settled))) {
+        shell->inputs.has_settled = true;
+        shell->inputs.settled = settled;
     }
 }

@@ -112,5 +112,7 @@ void shell_metrics(const struct shell *shell, struct buffer *out)
     for (size_t i = 0; i < sizeof metrics / sizeof metrics[0]; i++) {
         metric_append(shell, out, &metrics[i]);
     }
-    feeds_append(shell, out);
+    if (shell->options.peer_count > 0) {
+        feeds_append(shell, out);
+    }
 }

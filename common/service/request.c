@@ -117,7 +117,16 @@ static bool retry_answer(struct shell *shell, const struct message *message,
                              .index = place.index };
     enum status status = journal_read_one(shell->options.journal, place.first_seq, place.block,
                                           stored_block, &stored);
-    assert(status == STATUS_OK && stored.sent); /* state and journal were checked at start */
+    if (status != STATUS_OK) {
+        /* An old block is checked when it is read. Deciding anew would be a second answer. */
+        (void)refusal_set(&refusal, STATUS_CORRUPT,
+                          "the reply to key %s lies in block %" PRIu64 " at seq %" PRIu64
+                          ", which is damaged; see kith verify journal",
+                          header->key, place.block, place.first_seq);
+        refusal_reply(shell, &message->route, header->request_id, &refusal);
+        return true;
+    }
+    assert(stored.sent); /* the state names a place in this very journal */
     return true;
 }
 
@@ -208,7 +217,8 @@ static enum status method_run(struct shell *shell, const struct message *message
     return status;
 }
 
-/* False: ticks come first and have used up the turn; the message must wait. */
+/* False: the message must wait, for ticks that come first and have used up the turn, or for
+ * the time of day. */
 static bool command_take(struct shell *shell, const struct message *message,
                          const struct request_header *header, const struct service_method *method)
 {
@@ -230,7 +240,7 @@ static bool command_take(struct shell *shell, const struct message *message,
         refusal_reply(shell, &message->route, header->request_id, &refusal);
         return true;
     }
-    if (!time_settle(shell, time_of_command(shell))) {
+    if (!time_is_known(shell) || !time_settle(shell, time_of_command(shell))) {
         return false;
     }
     shell->counters.commands += 1;

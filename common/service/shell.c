@@ -265,9 +265,7 @@ static void inputs_apply(struct shell *shell)
     size_t turn_bytes = shell->options.limits->turn_bytes_max;
     size_t slice = turn_bytes / 4 < TURN_SLICE_BYTES ? turn_bytes / 4 : TURN_SLICE_BYTES;
     bool more = true;
-    if (!shell->options.event_clock && feeds_are_at_end(shell)) {
-        (void)time_settle(shell, turn->wall_ms);
-    }
+    (void)time_settle(shell, time_of_command(shell));
     while (more && turn->input_bytes < turn_bytes && turn->tick_facts < LIMIT_TURN_TICK_FACTS) {
         bool took_requests = requests_take(shell, slice);
         bool took_facts = feeds_take(shell, slice);
@@ -348,8 +346,8 @@ int64_t shell_wait_ms(struct shell *shell)
     int64_t wait_ms = READERS_CHECK_MS;
     int64_t due_ms = 0;
     const struct service_definition *definition = shell->definition;
-    if (shell->has_waiting || store_checkpoint_running(shell->options.store) ||
-        feeds_have_work(shell)) {
+    if ((shell->has_waiting && time_is_known(shell)) ||
+        store_checkpoint_running(shell->options.store) || feeds_have_work(shell)) {
         return 0;
     }
     wait_until(&wait_ms, now, feed_producer_deadline(shell->producer));
@@ -359,8 +357,13 @@ int64_t shell_wait_ms(struct shell *shell)
     if (shell->dirty) {
         wait_until(&wait_ms, now, shell->checkpoint_at_ms);
     }
-    if (!shell->options.event_clock && definition->due != NULL && feeds_are_at_end(shell) &&
-        definition->due(shell->service, &shell->view, &due_ms)) {
+    if (definition->due == NULL || !definition->due(shell->service, &shell->view, &due_ms)) {
+        return wait_ms;
+    }
+    if (due_ms <= shell->now_ms) {
+        return 0;
+    }
+    if (time_passes(shell)) {
         wait_until(&wait_ms, shell->options.clock.wall_ms(shell->options.clock.context), due_ms);
     }
     return wait_ms;

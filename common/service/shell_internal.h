@@ -162,15 +162,20 @@ void replies_send(struct shell *shell);
 /* Ticks what is due up to `until_ms`, then makes it the service's now. False: the turn has
  * ticked enough, go on in the next. */
 bool time_settle(struct shell *shell, int64_t until_ms);
-/* The now of a command or of idle time. */
-int64_t time_of_command(const struct shell *shell);
+/* Does time pass here without facts? Not under the event clock, and not ahead of facts that
+ * wait to be folded, or may wait at a producer that has not answered yet. A feed that stands
+ * still or whose producer is gone holds nothing up. */
+bool time_passes(struct shell *shell);
+/* False: a new service that was told of no time yet, so that there is no now to decide at. */
+bool time_is_known(struct shell *shell);
+/* The now of a command, or of a turn before its first input. */
+int64_t time_of_command(struct shell *shell);
 bool feeds_take(struct shell *shell, size_t slice_bytes);
 void feeds_ask(struct shell *shell);
 void feeds_receive(struct shell *shell);
 uint64_t cause_of_now(const struct shell *shell);
 /* Is there an item that may be folded now? */
 bool feeds_have_work(struct shell *shell);
-bool feeds_are_at_end(const struct shell *shell);
 void feeds_inputs_refresh(struct shell *shell);
 
 /* ---- builtin.c */
