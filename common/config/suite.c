@@ -1,6 +1,7 @@
 #include "common/config/suite.h"
 
 #include "common/base/limits.h"
+#include "common/base/zone.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -128,6 +129,21 @@ static enum status restart_read(struct yaml_node *node, struct suite_restart *re
     return status;
 }
 
+/* A zone that is not there must be an error at once: elsewhere it would be UTC. */
+static enum status time_zone_check(struct yaml_node *suite, const char *name,
+                                   struct refusal *refusal)
+{
+    struct zone *zone = NULL;
+    struct refusal why;
+    refusal_init(&why);
+    if (zone_open(&zone, name, &why) != STATUS_OK) {
+        const struct yaml_node *node = config_child(suite, "time_zone");
+        return config_fault(node != NULL ? node : suite, refusal, "time_zone: %s", why.message);
+    }
+    zone_close(&zone);
+    return STATUS_OK;
+}
+
 static enum status suite_read(struct yaml_node *root, struct suite_config *config,
                               struct refusal *refusal)
 {
@@ -137,6 +153,9 @@ static enum status suite_read(struct yaml_node *root, struct suite_config *confi
     }
     enum status status =
         config_fields_read(suite, suite_fields, COUNT_OF(suite_fields), config, refusal);
+    if (status == STATUS_OK) {
+        status = time_zone_check(suite, config->time_zone, refusal);
+    }
     if (status != STATUS_OK) {
         return status;
     }

@@ -308,7 +308,7 @@ class Suite:
         """`kith verify state` of every service, which must hold. Returns the answers."""
         answers = {}
         for service in self.services:
-            answers[service] = self.cli("verify", "state", service, timeout_s=600)
+            answers[service] = self.cli("verify", "state", service, timeout_s=3000)
             require(answers[service]["ok"], f"verify state {service}: {answers[service]}")
         return answers
 

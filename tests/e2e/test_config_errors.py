@@ -70,6 +70,8 @@ def broken_configurations():
         ("two ingestion shards by the event clock",
          changed("  ingestion: {}", "  ingestion: {shards: 2}"), 4, "one ingestion shard"),
         ("a clock that is none", changed("clock: event", "clock: evnt"), 2, "evnt"),
+        ("a zone that is none", changed("clock: event", "clock: event, time_zone: Mars/Base"), 2,
+         "Mars/Base"),
         ("a file that is not there", GOOD + "include: [nowhere.yaml]\n", end, "nowhere.yaml"),
         # Loyalty's own part.
         ("unknown key of a programme", changed("rounding: floor", "roundng: floor"), 11,

@@ -114,6 +114,7 @@ class Killer:
         number = len(self.files)
         require(number < 5, "five files were loaded before the kills were done")
         self.files.append(suite.Rows(self.kith.folder / f"rows{number}.csv", ROWS, seed=number,
+                                     customers=ROWS // 20,
                                      begin=suite.Rows.BEGIN + number * suite.Rows.DAYS))
         self.loader = self.kith.ingest_begin(self.files[-1], rate=RATE)
 

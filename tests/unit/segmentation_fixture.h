@@ -12,7 +12,7 @@
 
 #include <assert.h>
 #include <check.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FIXTURE_MOVES_MAX 4096

@@ -7,6 +7,7 @@
  */
 #include "tests/unit/segmentation_fixture.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>

@@ -255,26 +255,31 @@ static void make_gold(const char *customer)
 
 /* ---- questions */
 
-static enum status ask(const char *method, const ProtobufCMessage *request)
+static const struct service_method *method_find(const char *name)
 {
+    for (size_t i = 0; i < segmentation_definition.method_count; i++) {
+        if (strcmp(segmentation_definition.methods[i].name, name) == 0) {
+            return &segmentation_definition.methods[i];
+        }
+    }
+    ck_abort_msg("no method %s", name);
+    return NULL;
+}
+
+static enum status ask(const char *name, const ProtobufCMessage *request)
+{
+    const struct service_method *method = method_find(name);
     refusal_init(&refusal);
     buffer_clear(&body);
     buffer_clear(&answer);
     arena_reset(&arena);
     ck_assert_int_eq(pb_pack(request, &body), STATUS_OK);
     struct reply reply = { .body = &answer, .refusal = &refusal };
-    for (size_t i = 0; i < segmentation_definition.method_count; i++) {
-        const struct service_method *known = &segmentation_definition.methods[i];
-        if (strcmp(known->name, method) == 0) {
-            ck_assert(!known->is_command);
-            size_t before = turn.kept_count;
-            enum status status = known->handle(turn.service, &turn, buffer_span(&body), &reply);
-            ck_assert_uint_eq(turn.kept_count, before);
-            return status;
-        }
-    }
-    ck_abort_msg("no method %s", method);
-    return STATUS_INTERNAL;
+    ck_assert(!method->is_command);
+    size_t before = turn.kept_count;
+    enum status status = method->handle(turn.service, &turn, buffer_span(&body), &reply);
+    ck_assert_uint_eq(turn.kept_count, before);
+    return status;
 }
 
 static uint64_t count_of(char *segment)
@@ -543,21 +548,31 @@ START_TEST(rules_are_said_once_and_again_only_when_they_change)
 }
 END_TEST
 
-/* As many segments of as many clauses as the compiled form holds, and then one more. */
+static void text_add(struct buffer *text, const char *part)
+{
+    ck_assert_int_eq(buffer_append(text, span_of_text(part)), STATUS_OK);
+}
+
+static void large_segment_add(struct buffer *text, int number)
+{
+    char line[128];
+    (void)snprintf(line, sizeof line, "  - name: s%d\n    rule:\n      any:\n", number);
+    text_add(text, line);
+    for (int i = 0; i < RULES_CLAUSES_MAX; i++) {
+        (void)snprintf(line, sizeof line,
+                       "        - {count: purchase, over_days: %d, at_least: 1}\n", 1 + i);
+        text_add(text, line);
+    }
+}
+
+/* Opens with so many segments of as many clauses as one may have. */
 static enum status large_open(int segments)
 {
     struct buffer text;
-    char line[128];
     buffer_init(&text, YAML_FILE_BYTES_MAX);
-    ck_assert_int_eq(buffer_append(&text, span_of_text("segments:\n")), STATUS_OK);
+    text_add(&text, "segments:\n");
     for (int i = 0; i < segments; i++) {
-        (void)snprintf(line, sizeof line, "  - name: s%d\n    rule:\n      any:\n", i);
-        ck_assert_int_eq(buffer_append(&text, span_of_text(line)), STATUS_OK);
-        for (int j = 0; j < RULES_CLAUSES_MAX; j++) {
-            (void)snprintf(line, sizeof line,
-                           "        - {count: purchase, over_days: %d, at_least: 1}\n", 1 + j);
-            ck_assert_int_eq(buffer_append(&text, span_of_text(line)), STATUS_OK);
-        }
+        large_segment_add(&text, i);
     }
     ck_assert_int_eq(buffer_append(&text, span_of("", 1)), STATUS_OK);
     void *service = NULL;

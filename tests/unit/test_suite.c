@@ -244,6 +244,8 @@ static const struct fault faults[] = {
     { V S "suite: {timezone: UTC}\n", ":3: timezone: unknown key; did you mean 'time_zone'?" },
     { V S "suite: {clock: sun}\n", ":3: clock: 'sun' is not known; write one of: wall, event" },
     { V S "suite: {time_zone: ''}\n", ":3: time_zone: has 0 bytes; write 1 to 63" },
+    { V S "suite: {time_zone: Mars/Base}\n",
+      ":3: time_zone: there is no time zone 'Mars/Base' in /usr/share/zoneinfo/" },
     { V S "suite: {time_zone: \"a\\nb\"}\n", ":3: time_zone: holds a line break" },
     { V S "suite: {restart: 5}\n", ":3: restart: must be a mapping" },
     { V S "suite: {restart: {first_delay: 5}}\n", ":3: first_delay: unknown key" },
