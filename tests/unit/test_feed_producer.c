@@ -28,16 +28,18 @@ struct fixture {
     struct toy_client client;
     struct toy_clock clock;
     struct feed_inputs inputs;
+    char feed[16];                                /* protobuf-c wants its texts writable */
     struct journal_position ends[BLOCKS_MAX + 1]; /* after each block; 0: the beginning */
     size_t block_count;
-    bool has_no_journal;
 };
 
 static void fixture_begin(struct fixture *fixture, bool has_journal)
 {
-    *fixture = (struct fixture){ .clock = { WALL_MS, START_MS } };
+    *fixture = (struct fixture){ .clock = { WALL_MS, START_MS }, .feed = "ingestion" };
     struct refusal refusal;
-    (void)snprintf(fixture->folder, sizeof fixture->folder, "%s", "/tmp/kith-feed-XXXXXX");
+    const char *parent = getenv("TMPDIR");
+    (void)snprintf(fixture->folder, sizeof fixture->folder, "%s/kith-feed-XXXXXX",
+                   parent == NULL ? "/tmp" : parent);
     ck_assert_ptr_nonnull(mkdtemp(fixture->folder));
     (void)snprintf(fixture->path, sizeof fixture->path, "%s/journal.mdb", fixture->folder);
     struct journal_options options = {
@@ -142,11 +144,10 @@ struct want {
     uint64_t durable;
 };
 
+/* Of which feed, the caller says. */
 static Kith__V1__FetchRequest fetch_of(const struct want *want)
 {
     Kith__V1__FetchRequest request = KITH__V1__FETCH_REQUEST__INIT;
-    static char feed[] = "ingestion";
-    request.feed = feed;
     request.has_epoch = 1;
     request.epoch = want->epoch;
     request.has_from = 1;
@@ -164,6 +165,7 @@ static uint64_t fetch(struct fixture *fixture, const struct want *want)
 {
     Kith__V1__FetchRequest request = fetch_of(want);
     char consumer[96];
+    request.feed = fixture->feed;
     if (want->consumer != NULL) {
         (void)snprintf(consumer, sizeof consumer, "%s", want->consumer);
         request.consumer = consumer;
@@ -405,6 +407,7 @@ START_TEST(a_filter_leaves_headers)
     range.first = filter->partition_first;
     range.has_last = 1;
     range.last = filter->partition_last;
+    request.feed = fixture.feed;
     request.partitions = ranges;
     request.n_partitions = filter->partition_first + filter->partition_last == 0 ? 0 : 1;
     request.types_folded = &folded;
@@ -578,6 +581,29 @@ START_TEST(moved_inputs_wake_a_reader_once)
 }
 END_TEST
 
+/* Under the event clock: where its cause rises, its time may be one less than before. */
+START_TEST(what_is_settled_is_told_and_wakes_a_reader_when_it_grows)
+{
+    static const struct feed_moment moments[] = { { 0, -9 }, { 0, -8 }, { 1, -9 }, { 1, 70 } };
+    struct fixture fixture;
+    fixture_begin(&fixture, true);
+    greet(&fixture, "reporting/0");
+    for (size_t i = 0; i < sizeof moments / sizeof moments[0]; i++) {
+        uint64_t id = fetch(&fixture, &(struct want){ .consumer = "reporting/0", .wait_ms = 500 });
+        no_answer(&fixture);
+        fixture.inputs.has_settled = true;
+        fixture.inputs.settled = moments[i];
+        wake(&fixture);
+        Kith__V1__FetchReply *reply = fetched(&fixture, id);
+        ck_assert(reply->has_settled_cause && reply->has_settled_at_ms);
+        ck_assert_uint_eq(reply->settled_cause, moments[i].cause);
+        ck_assert_int_eq(reply->settled_at_ms, moments[i].at_ms);
+        fetched_free(reply);
+    }
+    fixture_end(&fixture);
+}
+END_TEST
+
 /* What moved while no Fetch was there is told with the next one. */
 START_TEST(inputs_that_moved_between_two_fetches_are_told_at_once)
 {
@@ -643,6 +669,7 @@ START_TEST(a_block_without_its_chain_is_malformed)
     struct fixture fixture;
     Kith__V1__FetchRequest request = fetch_of(&(struct want){ .from = 0 });
     fixture_begin(&fixture, true);
+    request.feed = fixture.feed;
     request.has_block = 1;
     refused(&fixture, send(&fixture, "feed.Fetch", &request.base), STATUS_MALFORMED);
     request.has_chain = 1;
@@ -658,6 +685,7 @@ START_TEST(feeds_that_are_not_here_are_not_found)
     Kith__V1__FetchRequest request = fetch_of(&(struct want){ .from = 0 });
     char loyalty[] = "loyalty";
     fixture_begin(&fixture, true);
+    request.feed = fixture.feed;
     request.has_shard = 1;
     request.shard = 1;
     refused(&fixture, send(&fixture, "feed.Fetch", &request.base), STATUS_NOT_FOUND);
@@ -922,6 +950,7 @@ static Suite *feed_producer_suite(void)
     tcase_add_test(parking, a_request_too_many_is_refused_with_a_time_to_come_back);
     tcase_add_test(parking, moved_inputs_wake_a_reader_once);
     tcase_add_test(parking, inputs_that_moved_between_two_fetches_are_told_at_once);
+    tcase_add_test(parking, what_is_settled_is_told_and_wakes_a_reader_when_it_grows);
     suite_add_tcase(suite, parking);
     TCase *refusing = tcase_create("refusing");
     tcase_add_test(refusing, another_epoch_is_data_loss);

@@ -28,7 +28,7 @@ struct source {
     struct hash256 chain_before; /* what the next reply says, where has_chain_before */
     bool has_chain_before;
     bool header_only[BLOCKS];
-    const char *input; /* the name of an input, with 11 as its seq */
+    const char *input; /* the name of an input, with 11 as its seq, and 12 settled */
 };
 
 static struct fact fact_of(uint32_t type, uint16_t partition)
@@ -120,6 +120,10 @@ static void reply_encode(struct source *source, const size_t *numbers, size_t co
         input.seq = 11;
         reply.n_inputs = 1;
         reply.inputs = inputs;
+        reply.has_settled_cause = 1;
+        reply.settled_cause = 12;
+        reply.has_settled_at_ms = 1;
+        reply.settled_at_ms = WALL_MS;
     }
     buffer_clear(body);
     ck_assert_int_eq(pb_pack(&reply.base, body), STATUS_OK);
@@ -363,6 +367,25 @@ START_TEST(a_fetch_without_answer_is_sent_again_when_its_time_is_over)
     ck_assert(!ask(&reading));
     reading.now_ms += 1;
     ck_assert(ask(&reading));
+    reading_end(&reading);
+}
+END_TEST
+
+START_TEST(a_producer_that_answers_nothing_is_silent)
+{
+    struct reading reading;
+    struct feed_reader_options options = options_of();
+    reading_begin(&reading, &options);
+    ck_assert(!feed_reader_is_silent(reading.reader));
+    ck_assert(ask(&reading));
+    ck_assert(!feed_reader_is_silent(reading.reader)); /* it has time to answer */
+    reading.now_ms += FEED_FETCH_LOST_MS;
+    ck_assert(ask(&reading));
+    ck_assert(feed_reader_is_silent(reading.reader));
+    answer_as(&reading, reading.asked, NULL, 0);
+    ck_assert(!feed_reader_is_silent(reading.reader));
+    ck_assert(ask(&reading));
+    ck_assert(!feed_reader_is_silent(reading.reader));
     reading_end(&reading);
 }
 END_TEST
@@ -632,6 +655,9 @@ START_TEST(an_empty_reply_tells_how_far_the_producer_is)
     ck_assert_uint_eq(progress->input_count, 1);
     ck_assert_str_eq(progress->inputs[0].feed.name, "ingestion");
     ck_assert_uint_eq(progress->inputs[0].seq, 11);
+    ck_assert(progress->has_settled);
+    ck_assert_uint_eq(progress->settled.cause, 12);
+    ck_assert_int_eq(progress->settled.at_ms, WALL_MS);
     ck_assert(!feed_reader_at_end(reading.reader));
     ck_assert(ask(&reading)); /* the next one may wait at the producer */
     reading_end(&reading);
@@ -914,6 +940,7 @@ static Suite *feed_reader_suite(void)
     tcase_add_test(asking, a_fetch_for_every_block_has_no_filter);
     tcase_add_test(asking, a_fetch_goes_on_after_the_newest_block_held);
     tcase_add_test(asking, a_fetch_without_answer_is_sent_again_when_its_time_is_over);
+    tcase_add_test(asking, a_producer_that_answers_nothing_is_silent);
     tcase_add_test(asking, no_third_fetch_goes_out_while_two_replies_are_held);
     tcase_add_test(asking, replies_to_older_fetches_are_dropped);
     tcase_add_test(asking, a_reply_before_any_fetch_is_dropped);
