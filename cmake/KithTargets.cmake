@@ -115,7 +115,8 @@ function(kith_unit_test)
 endfunction()
 
 # kith_fuzz_target(NAME fuzz_x [LINK <name>...]): tests/fuzz/fuzz_x.c, which defines
-# LLVMFuzzerTestOneInput(); seeds stand in tests/fuzz/corpus/fuzz_x/. Only built for fuzzing.
+# LLVMFuzzerTestOneInput(); seeds stand in tests/fuzz/corpus/fuzz_x/. Only built for fuzzing, all
+# by the target fuzz_targets.
 function(kith_fuzz_target)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME" "LINK")
   if(NOT KITH_FUZZ)
@@ -126,6 +127,10 @@ function(kith_fuzz_target)
   target_link_libraries(${arg_NAME} PRIVATE ${links} kith_test_support)
   target_link_options(${arg_NAME} PRIVATE -fsanitize=fuzzer)
   kith_own_target(${arg_NAME})
+  if(NOT TARGET fuzz_targets)
+    add_custom_target(fuzz_targets)
+  endif()
+  add_dependencies(fuzz_targets ${arg_NAME})
   # What a run finds goes to the build folder; the seeds in the tree are only read.
   set(found "${CMAKE_BINARY_DIR}/fuzz/${arg_NAME}")
   set(seeds "${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${arg_NAME}")
