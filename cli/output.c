@@ -11,7 +11,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define LINE_FLAGS (JSON_COMPACT | JSON_PRESERVE_ORDER)
+#define LINE_FLAGS (JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9))
 #define CELL_BYTES 512
 #define COLUMNS_MAX 24
 #define COLUMN_GAP 2
