@@ -1,7 +1,7 @@
 #include "cli/batch.h"
 
+#include "common/base/field.h"
 #include "common/base/id.h"
-#include "common/event/field.h"
 #include "common/wire/pb.h"
 #include "kith/v1/ingestion.pb-c.h"
 

@@ -1,5 +1,6 @@
 /* What ingestion could not take for an event, or not for a new one. */
 #include "cli/command.h"
+#include "cli/event_json.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/row_event.h"
@@ -120,32 +121,6 @@ static json_t *entry_json(const Kith__V1__QuarantineEntry *entry)
     output_put(object, "seq", output_unsigned(entry->seq));
     output_put(object, "explanation", output_text_or_null(entry->explanation));
     return object;
-}
-
-static json_t *money_json(const struct money *money)
-{
-    json_t *object = json_object();
-    output_put(object, "minor", json_integer(money->minor));
-    output_put(object, "currency", output_text_or_null(money->currency));
-    return object;
-}
-
-static json_t *attribute_json(const struct attribute *attribute)
-{
-    switch (attribute->kind) {
-    case ATTRIBUTE_TEXT:
-        return output_text(attribute->text);
-    case ATTRIBUTE_INTEGER:
-        return json_integer(attribute->integer);
-    case ATTRIBUTE_FLAG:
-        return json_boolean(attribute->integer != 0);
-    case ATTRIBUTE_AT:
-        return output_time(attribute->integer);
-    case ATTRIBUTE_MONEY:
-        return money_json(&attribute->money);
-    }
-    assert(false);
-    return json_null();
 }
 
 static json_t *event_json(const struct event *event)

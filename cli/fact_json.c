@@ -1,5 +1,6 @@
 #include "cli/fact_json.h"
 
+#include "cli/event_json.h"
 #include "cli/output.h"
 #include "common/event/event_codec.h"
 #include "common/wire/pb.h"
@@ -37,31 +38,6 @@ json_t *fact_type_json(uint32_t type)
 }
 
 /* ---- ingestion */
-
-static json_t *money_json(const struct money *money)
-{
-    json_t *object = json_object();
-    output_put(object, "minor", json_integer(money->minor));
-    output_put(object, "currency", output_text_or_null(money->currency));
-    return object;
-}
-
-static json_t *attribute_json(const struct attribute *attribute)
-{
-    switch (attribute->kind) {
-    case ATTRIBUTE_TEXT:
-        return output_text(attribute->text);
-    case ATTRIBUTE_INTEGER:
-        return json_integer(attribute->integer);
-    case ATTRIBUTE_FLAG:
-        return json_boolean(attribute->integer != 0);
-    case ATTRIBUTE_AT:
-        return output_time(attribute->integer);
-    case ATTRIBUTE_MONEY:
-        return money_json(&attribute->money);
-    }
-    return json_null();
-}
 
 /* A body that is not what its type says: shown as bytes, since who looks wants to see it. */
 static void bytes_put(json_t *object, struct span body)

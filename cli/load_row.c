@@ -1,6 +1,6 @@
 #include "cli/load_row.h"
 
-#include "common/event/field.h"
+#include "common/base/field.h"
 
 #include <assert.h>
 

@@ -6,8 +6,8 @@
 #define KITH_EVENT_EVENT_PART_H
 
 #include "common/base/arena.h"
+#include "common/base/field.h"
 #include "common/event/event_check.h"
-#include "common/event/field.h"
 
 /* What fields a message has: the place in the list is the number. */
 struct shape_field {

@@ -4,6 +4,7 @@
 #include "kith/v1/block.pb-c.h"
 
 #include <assert.h>
+#include <string.h>
 
 /* Both lists are numbers for ever; those who may not see the generated one use ours. */
 #define FACT_TYPE_AGREES(name)                                                                     \
@@ -30,6 +31,20 @@ static uint8_t *buffer_extend(struct buffer *buffer, size_t size)
     uint8_t *out = buffer->data + buffer->size;
     buffer->size += size;
     return out;
+}
+
+/* For exactly `size` more bytes. */
+static struct field_writer writer_of(struct buffer *buffer, size_t size)
+{
+    return (struct field_writer){ .out = buffer_extend(buffer, size) };
+}
+
+/* What a field of `size` bytes takes, its tag and length included. */
+static size_t framed_size(uint32_t field, size_t size)
+{
+    struct field_writer counter = { .out = NULL };
+    field_put_head(&counter, field, size);
+    return counter.size + size;
 }
 
 void block_builder_init(struct block_builder *builder)
@@ -61,9 +76,10 @@ void block_begin(struct block_builder *builder, const struct journal_position *b
 
 /* ---- facts */
 
-static size_t sealed_size(const struct sealed *sealed)
+static void sealed_write(struct field_writer *writer, const struct sealed *sealed)
 {
-    return raw_number_size(sealed->key_id) + raw_bytes_size(sealed->bytes.size);
+    field_put_unsigned(writer, SEALED_KEY_ID, sealed->key_id);
+    field_put_bytes(writer, SEALED_BYTES, sealed->bytes);
 }
 
 static bool sealed_is_there(const struct sealed *sealed)
@@ -71,46 +87,27 @@ static bool sealed_is_there(const struct sealed *sealed)
     return sealed->key_id != 0 || sealed->bytes.size > 0;
 }
 
-static size_t fact_size(const struct fact *fact)
+static void fact_write(struct field_writer *writer, const struct fact *fact)
 {
-    size_t size = raw_number_size(fact->type) + raw_number_size(fact->version) +
-                  raw_number_size(raw_zigzag(fact->recorded_at_ms));
+    field_put_unsigned(writer, FIELD_FACT_TYPE, fact->type);
+    field_put_unsigned(writer, FIELD_FACT_VERSION, fact->version);
+    field_put_signed(writer, FIELD_FACT_RECORDED_AT_MS, fact->recorded_at_ms);
     if (fact->cause != 0) {
-        size += raw_number_size(fact->cause);
+        field_put_unsigned(writer, FIELD_FACT_CAUSE, fact->cause);
     }
     if (fact->has_customer) {
-        size += raw_bytes_size(sizeof fact->customer.bytes);
+        field_put_bytes(writer, FIELD_FACT_CUSTOMER,
+                        span_of(fact->customer.bytes, sizeof fact->customer.bytes));
     }
     if (sealed_is_there(&fact->subject)) {
-        size += raw_bytes_size(sealed_size(&fact->subject));
+        struct field_writer counter = { .out = NULL };
+        sealed_write(&counter, &fact->subject);
+        field_put_head(writer, FIELD_FACT_SUBJECT, counter.size);
+        sealed_write(writer, &fact->subject);
     }
     if (fact->body.size > 0) {
-        size += raw_bytes_size(fact->body.size);
+        field_put_bytes(writer, FIELD_FACT_BODY, fact->body);
     }
-    return size;
-}
-
-static uint8_t *fact_put(uint8_t *out, const struct fact *fact)
-{
-    out = raw_number_put(out, FIELD_FACT_TYPE, fact->type);
-    out = raw_number_put(out, FIELD_FACT_VERSION, fact->version);
-    out = raw_number_put(out, FIELD_FACT_RECORDED_AT_MS, raw_zigzag(fact->recorded_at_ms));
-    if (fact->cause != 0) {
-        out = raw_number_put(out, FIELD_FACT_CAUSE, fact->cause);
-    }
-    if (fact->has_customer) {
-        out = raw_bytes_put(out, FIELD_FACT_CUSTOMER, fact->customer.bytes,
-                            sizeof fact->customer.bytes);
-    }
-    if (sealed_is_there(&fact->subject)) {
-        out = raw_begin(out, FIELD_FACT_SUBJECT, sealed_size(&fact->subject));
-        out = raw_number_put(out, SEALED_KEY_ID, fact->subject.key_id);
-        out = raw_bytes_put(out, SEALED_BYTES, fact->subject.bytes.data, fact->subject.bytes.size);
-    }
-    if (fact->body.size > 0) {
-        out = raw_bytes_put(out, FIELD_FACT_BODY, fact->body.data, fact->body.size);
-    }
-    return out;
 }
 
 uint64_t block_fact_add(struct block_builder *builder, const struct fact *fact)
@@ -118,11 +115,13 @@ uint64_t block_fact_add(struct block_builder *builder, const struct fact *fact)
     assert(fact->type != FACT_NONE && fact->version != 0);
     assert(fact->body.size <= LIMIT_RECORD_BYTES &&
            fact->subject.bytes.size <= LIMIT_RECORD_BYTES - fact->body.size);
-    size_t size = fact_size(fact);
-    size_t framed = raw_bytes_size(size);
-    uint8_t *out = buffer_extend(&builder->public_part, framed);
-    uint8_t *end = fact_put(raw_begin(out, PUBLIC_FACTS, size), fact);
-    assert(end == out + framed);
+    struct field_writer counter = { .out = NULL };
+    fact_write(&counter, fact);
+    size_t framed = framed_size(PUBLIC_FACTS, counter.size);
+    struct field_writer writer = writer_of(&builder->public_part, framed);
+    field_put_head(&writer, PUBLIC_FACTS, counter.size);
+    fact_write(&writer, fact);
+    assert(writer.size == framed);
 
     struct block_header *header = &builder->header;
     header->count += 1;
@@ -138,67 +137,85 @@ uint64_t block_fact_add(struct block_builder *builder, const struct fact *fact)
 
 /* ---- private entries */
 
-/* Writes everything of an entry but the `size` bytes of its content, which go to the
- * returned place. */
-static uint8_t *entry_begin(struct block_builder *builder, enum entry_field field, size_t size)
+static void entry_head_write(struct field_writer *writer, uint32_t after, enum entry_field field,
+                             size_t size)
+{
+    field_put_unsigned(writer, ENTRY_AFTER, after);
+    field_put_head(writer, field, size);
+}
+
+/* Writes everything of an entry but the `size` bytes of its content, for which `end` is set:
+ * there the writer must stand when they are written. */
+static struct field_writer entry_begin(struct block_builder *builder, enum entry_field field,
+                                       size_t size, size_t *end)
 {
     uint32_t after = builder->header.count;
-    size_t entry_size = raw_number_size(after) + raw_bytes_size(size);
-    uint8_t *out = buffer_extend(&builder->private_part, raw_bytes_size(entry_size));
-    out = raw_begin(out, PRIVATE_ENTRIES, entry_size);
-    out = raw_number_put(out, ENTRY_AFTER, after);
-    return raw_begin(out, field, size);
+    struct field_writer counter = { .out = NULL };
+    entry_head_write(&counter, after, field, size);
+    size_t entry_size = counter.size + size;
+    *end = framed_size(PRIVATE_ENTRIES, entry_size);
+    struct field_writer writer = writer_of(&builder->private_part, *end);
+    field_put_head(&writer, PRIVATE_ENTRIES, entry_size);
+    entry_head_write(&writer, after, field, size);
+    return writer;
 }
 
 void block_record_add(struct block_builder *builder, struct span record)
 {
     assert(record.size <= LIMIT_RECORD_BYTES);
-    uint8_t *out = entry_begin(builder, ENTRY_RECORD, record.size);
+    size_t end = 0;
+    struct field_writer writer = entry_begin(builder, ENTRY_RECORD, record.size, &end);
+    assert(writer.size + record.size == end);
     if (record.size > 0) {
-        memcpy(out, record.data, record.size);
+        memcpy(writer.out + writer.size, record.data, record.size);
     }
+}
+
+static void outcome_write(struct field_writer *writer, const struct outcome *outcome)
+{
+    field_put_bytes(writer, OUTCOME_KEY, span_of(outcome->key.bytes, sizeof outcome->key.bytes));
+    field_put_bytes(writer, OUTCOME_BODY_HASH,
+                    span_of(outcome->body_hash.bytes, sizeof outcome->body_hash.bytes));
+    field_put_signed(writer, OUTCOME_ISSUED_AT_MS, outcome->issued_at_ms);
+    field_put_unsigned(writer, OUTCOME_CODE, outcome->status);
+    field_put_bytes(writer, OUTCOME_REPLY_HEADER, outcome->reply_header);
+    field_put_bytes(writer, OUTCOME_REPLY_BODY, outcome->reply_body);
 }
 
 void block_outcome_add(struct block_builder *builder, const struct outcome *outcome)
 {
-    size_t size = raw_bytes_size(sizeof outcome->key.bytes) +
-                  raw_bytes_size(sizeof outcome->body_hash.bytes) +
-                  raw_number_size(raw_zigzag(outcome->issued_at_ms)) +
-                  raw_number_size(outcome->status) + raw_bytes_size(outcome->reply_header.size) +
-                  raw_bytes_size(outcome->reply_body.size);
-    uint8_t *out = entry_begin(builder, ENTRY_OUTCOME, size);
-    const uint8_t *begin = out;
-    out = raw_bytes_put(out, OUTCOME_KEY, outcome->key.bytes, sizeof outcome->key.bytes);
-    out = raw_bytes_put(out, OUTCOME_BODY_HASH, outcome->body_hash.bytes,
-                        sizeof outcome->body_hash.bytes);
-    out = raw_number_put(out, OUTCOME_ISSUED_AT_MS, raw_zigzag(outcome->issued_at_ms));
-    out = raw_number_put(out, OUTCOME_CODE, outcome->status);
-    out = raw_bytes_put(out, OUTCOME_REPLY_HEADER, outcome->reply_header.data,
-                        outcome->reply_header.size);
-    out =
-        raw_bytes_put(out, OUTCOME_REPLY_BODY, outcome->reply_body.data, outcome->reply_body.size);
-    assert(out == begin + size);
+    struct field_writer counter = { .out = NULL };
+    outcome_write(&counter, outcome);
+    size_t end = 0;
+    struct field_writer writer = entry_begin(builder, ENTRY_OUTCOME, counter.size, &end);
+    outcome_write(&writer, outcome);
+    assert(writer.size == end);
+}
+
+static void folded_write(struct field_writer *writer, const struct folded *folded)
+{
+    field_put_bytes(
+        writer, FOLDED_FEED,
+        span_of(folded->feed.name, strnlen(folded->feed.name, sizeof folded->feed.name)));
+    field_put_unsigned(writer, FOLDED_SHARD, folded->feed.shard);
+    field_put_unsigned(writer, FOLDED_EPOCH, folded->epoch);
+    field_put_unsigned(writer, FOLDED_FROM, folded->from);
+    field_put_unsigned(writer, FOLDED_TO, folded->to);
+    field_put_unsigned(writer, FOLDED_BLOCK, folded->block);
+    field_put_unsigned(writer, FOLDED_BLOCK_SEQ, folded->block_seq);
+    field_put_bytes(writer, FOLDED_CHAIN, span_of(folded->chain.bytes, sizeof folded->chain.bytes));
 }
 
 void block_folded_add(struct block_builder *builder, const struct folded *folded)
 {
     size_t name_size = strnlen(folded->feed.name, sizeof folded->feed.name);
     assert(name_size > 0 && name_size < sizeof folded->feed.name);
-    size_t size = raw_bytes_size(name_size) + raw_number_size(folded->feed.shard) +
-                  raw_number_size(folded->epoch) + raw_number_size(folded->from) +
-                  raw_number_size(folded->to) + raw_number_size(folded->block) +
-                  raw_number_size(folded->block_seq) + raw_bytes_size(sizeof folded->chain.bytes);
-    uint8_t *out = entry_begin(builder, ENTRY_FOLDED, size);
-    const uint8_t *begin = out;
-    out = raw_bytes_put(out, FOLDED_FEED, folded->feed.name, name_size);
-    out = raw_number_put(out, FOLDED_SHARD, folded->feed.shard);
-    out = raw_number_put(out, FOLDED_EPOCH, folded->epoch);
-    out = raw_number_put(out, FOLDED_FROM, folded->from);
-    out = raw_number_put(out, FOLDED_TO, folded->to);
-    out = raw_number_put(out, FOLDED_BLOCK, folded->block);
-    out = raw_number_put(out, FOLDED_BLOCK_SEQ, folded->block_seq);
-    out = raw_bytes_put(out, FOLDED_CHAIN, folded->chain.bytes, sizeof folded->chain.bytes);
-    assert(out == begin + size);
+    struct field_writer counter = { .out = NULL };
+    folded_write(&counter, folded);
+    size_t end = 0;
+    struct field_writer writer = entry_begin(builder, ENTRY_FOLDED, counter.size, &end);
+    folded_write(&writer, folded);
+    assert(writer.size == end);
 }
 
 /* ---- the whole */
@@ -219,9 +236,10 @@ void block_seal(struct block_builder *builder, const struct journal_position *be
     struct block_header *header = &builder->header;
     assert(header->number == before->block + 1 && header->first_seq == before->seq + 1);
     assert(builder->header_bytes.size == 0); /* sealed once */
-    uint64_t now = raw_zigzag(now_ms);
-    (void)raw_number_put(buffer_extend(&builder->private_part, raw_number_size(now)),
-                         PRIVATE_NOW_MS, now);
+    struct field_writer counter = { .out = NULL };
+    field_put_signed(&counter, PRIVATE_NOW_MS, now_ms);
+    struct field_writer writer = writer_of(&builder->private_part, counter.size);
+    field_put_signed(&writer, PRIVATE_NOW_MS, now_ms);
 
     struct span public_part = buffer_span(&builder->public_part);
     struct span private_part = buffer_span(&builder->private_part);

@@ -2,6 +2,7 @@
 #include "common/journal/block_raw.h"
 
 #include <assert.h>
+#include <string.h>
 
 /* Fields of BlockHeader. */
 enum header_field {
@@ -38,24 +39,24 @@ static const struct raw_shape header_shape = {
 
 size_t block_header_encode(const struct block_header *header, uint8_t *out)
 {
-    uint8_t *at = out;
-    at = raw_number_put(at, HEADER_VERSION, BLOCK_FORMAT);
-    at = raw_number_put(at, HEADER_NUMBER, header->number);
-    at = raw_number_put(at, HEADER_FIRST_SEQ, header->first_seq);
-    at = raw_number_put(at, HEADER_COUNT, header->count);
-    at = raw_number_put(at, HEADER_WALL_MS, raw_zigzag(header->wall_ms));
-    at = raw_number_put(at, HEADER_RECORDED_AT_MS, raw_zigzag(header->recorded_at_ms));
-    at = raw_fixed64_put(at, HEADER_PARTITIONS, header->partitions);
-    at = raw_fixed64_put(at, HEADER_TYPES, header->types);
-    at = raw_number_put(at, HEADER_PUBLIC_BYTES, header->public_bytes);
-    at = raw_number_put(at, HEADER_PRIVATE_BYTES, header->private_bytes);
-    at = raw_bytes_put(at, HEADER_PUBLIC_HASH, header->public_hash.bytes,
-                       sizeof header->public_hash.bytes);
-    at = raw_bytes_put(at, HEADER_PRIVATE_HASH, header->private_hash.bytes,
-                       sizeof header->private_hash.bytes);
-    size_t size = (size_t)(at - out);
-    assert(size <= BLOCK_HEADER_BYTES_MAX);
-    return size;
+    struct field_writer at = { .size = 0 };
+    at.out = out;
+    field_put_unsigned(&at, HEADER_VERSION, BLOCK_FORMAT);
+    field_put_unsigned(&at, HEADER_NUMBER, header->number);
+    field_put_unsigned(&at, HEADER_FIRST_SEQ, header->first_seq);
+    field_put_unsigned(&at, HEADER_COUNT, header->count);
+    field_put_signed(&at, HEADER_WALL_MS, header->wall_ms);
+    field_put_signed(&at, HEADER_RECORDED_AT_MS, header->recorded_at_ms);
+    field_put_fixed64(&at, HEADER_PARTITIONS, header->partitions);
+    field_put_fixed64(&at, HEADER_TYPES, header->types);
+    field_put_unsigned(&at, HEADER_PUBLIC_BYTES, header->public_bytes);
+    field_put_unsigned(&at, HEADER_PRIVATE_BYTES, header->private_bytes);
+    field_put_bytes(&at, HEADER_PUBLIC_HASH,
+                    span_of(header->public_hash.bytes, sizeof header->public_hash.bytes));
+    field_put_bytes(&at, HEADER_PRIVATE_HASH,
+                    span_of(header->private_hash.bytes, sizeof header->private_hash.bytes));
+    assert(at.size <= BLOCK_HEADER_BYTES_MAX);
+    return at.size;
 }
 
 static bool header_is_possible(const struct block_header *header)
@@ -81,8 +82,8 @@ enum status block_header_decode(struct span bytes, struct block_header *header)
         .number = values[HEADER_NUMBER].number,
         .first_seq = values[HEADER_FIRST_SEQ].number,
         .count = (uint32_t)values[HEADER_COUNT].number,
-        .wall_ms = raw_unzigzag(values[HEADER_WALL_MS].number),
-        .recorded_at_ms = raw_unzigzag(values[HEADER_RECORDED_AT_MS].number),
+        .wall_ms = field_signed(values[HEADER_WALL_MS].number),
+        .recorded_at_ms = field_signed(values[HEADER_RECORDED_AT_MS].number),
         .partitions = values[HEADER_PARTITIONS].number,
         .types = values[HEADER_TYPES].number,
         .public_bytes = (uint32_t)values[HEADER_PUBLIC_BYTES].number,

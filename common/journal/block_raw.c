@@ -1,84 +1,73 @@
 #include "common/journal/block_raw.h"
 
-/* NULL: past the end, past 64 bits, or longer than it had to be. */
-static const uint8_t *varint_get(const uint8_t *at, const uint8_t *end, uint64_t *value)
+#include <endian.h>
+#include <string.h>
+
+/* What a field takes when its tag is one byte and its numbers are as short as can be. */
+static size_t shortest_size(const struct field *field)
 {
-    uint64_t sum = 0;
-    for (unsigned shift = 0; at != end && shift < 64; shift += 7) {
-        uint8_t byte = *at++;
-        sum |= (uint64_t)(byte & 0x7f) << shift;
-        if (byte < 0x80) {
-            bool shortest = byte != 0 || shift == 0;
-            bool fits = shift < 63 || byte == 1;
-            *value = sum;
-            return shortest && fits ? at : NULL;
-        }
+    switch (field->kind) {
+    case FIELD_VARINT:
+        return 1 + field_varint_size(field->value);
+    case FIELD_FIXED:
+        return 1 + field->bytes.size;
+    case FIELD_BYTES:
+        return 1 + field_varint_size(field->bytes.size) + field->bytes.size;
     }
-    return NULL;
+    return 0;
 }
 
-static const uint8_t *bytes_get(const uint8_t *at, const uint8_t *end, struct span *bytes)
+/* The next field, its number below RAW_FIELDS. */
+static bool field_take(struct span *rest, struct field *field)
 {
-    uint64_t size = 0;
-    at = varint_get(at, end, &size);
-    if (at == NULL || size > (size_t)(end - at)) {
-        return NULL;
-    }
-    *bytes = span_of(at, (size_t)size);
-    return at + size;
+    size_t before = rest->size;
+    return field_next(rest, field) == FIELD_READ && before - rest->size == shortest_size(field);
 }
 
-static const uint8_t *fixed64_get(const uint8_t *at, const uint8_t *end, uint64_t *value)
+static bool fixed64_take(const struct field *field, uint64_t *value)
 {
     uint64_t little = 0;
-    if ((size_t)(end - at) < sizeof little) {
-        return NULL;
+    if (field->kind != FIELD_FIXED || field->bytes.size != sizeof little) {
+        return false;
     }
-    memcpy(&little, at, sizeof little);
+    memcpy(&little, field->bytes.data, sizeof little);
     *value = le64toh(little);
-    return at + sizeof little;
+    return true;
 }
 
-/* Reads tag and value. `last` is the number of the field before, and gets this one's. */
-static const uint8_t *field_get(const struct raw_shape *shape, const uint8_t *at,
-                                const uint8_t *end, struct raw_value *values, unsigned *last)
+static bool value_take(enum raw_kind kind, const struct field *field, struct raw_value *value)
 {
-    uint8_t tag = *at++;
-    unsigned number = tag >> 3;
-    unsigned wire = tag & 7;
-    if (tag >= 0x80 || number <= *last) {
-        return NULL;
-    }
-    *last = number;
-    struct raw_value *value = &values[number];
-    switch ((enum raw_kind)shape->kinds[number]) {
+    switch (kind) {
     case RAW_ABSENT:
-        return NULL;
+        return false;
     case RAW_U32:
-        at = wire == RAW_WIRE_VARINT ? varint_get(at, end, &value->number) : NULL;
-        return value->number <= UINT32_MAX ? at : NULL;
+        value->number = field->value;
+        return field->kind == FIELD_VARINT && field->value <= UINT32_MAX;
     case RAW_U64:
-        return wire == RAW_WIRE_VARINT ? varint_get(at, end, &value->number) : NULL;
+        value->number = field->value;
+        return field->kind == FIELD_VARINT;
     case RAW_FIXED64:
-        return wire == RAW_WIRE_FIXED64 ? fixed64_get(at, end, &value->number) : NULL;
+        return fixed64_take(field, &value->number);
     case RAW_BYTES:
-        return wire == RAW_WIRE_BYTES ? bytes_get(at, end, &value->bytes) : NULL;
+        value->bytes = field->bytes;
+        return field->kind == FIELD_BYTES;
     }
-    return NULL;
+    return false;
 }
 
 bool raw_message_decode(const struct raw_shape *shape, struct span bytes, struct raw_value *values)
 {
-    if (bytes.size == 0) {
-        return shape->required == 0;
-    }
-    const uint8_t *at = bytes.data;
-    const uint8_t *end = bytes.data + bytes.size;
-    unsigned last = 0;
+    struct span rest = bytes;
+    struct field field = { 0 };
+    uint32_t last = 0;
     unsigned present = 0;
-    while (at != end) {
-        at = field_get(shape, at, end, values, &last);
-        if (at == NULL) {
+    while (rest.size > 0) {
+        if (!field_take(&rest, &field) || field.number <= last) {
+            return false;
+        }
+        last = field.number;
+        enum raw_kind kind = (enum raw_kind)shape->kinds[last];
+        if (kind == RAW_ABSENT || !value_take(kind, &field, &values[last])) {
             return false;
         }
         present |= 1U << last;
@@ -86,7 +75,14 @@ bool raw_message_decode(const struct raw_shape *shape, struct span bytes, struct
     return (present & shape->required) == shape->required;
 }
 
-const uint8_t *raw_item_get(const uint8_t *at, const uint8_t *end, struct span *item)
+bool raw_item_take(struct span *rest, uint32_t field, struct span *item)
 {
-    return bytes_get(at + 1, end, item);
+    struct span left = *rest;
+    struct field taken = { 0 };
+    if (!field_take(&left, &taken) || taken.number != field || taken.kind != FIELD_BYTES) {
+        return false;
+    }
+    *rest = left;
+    *item = taken.bytes;
+    return true;
 }

@@ -3,6 +3,7 @@
 #include "common/journal/block_raw.h"
 
 #include <assert.h>
+#include <string.h>
 
 static const struct raw_shape fact_shape = {
     .required = 1U << FIELD_FACT_TYPE | 1U << FIELD_FACT_RECORDED_AT_MS,
@@ -78,7 +79,7 @@ static bool fact_decode(struct span bytes, struct fact *fact)
     *fact = (struct fact){
         .type = (uint32_t)values[FIELD_FACT_TYPE].number,
         .version = (uint32_t)values[FIELD_FACT_VERSION].number,
-        .recorded_at_ms = raw_unzigzag(values[FIELD_FACT_RECORDED_AT_MS].number),
+        .recorded_at_ms = field_signed(values[FIELD_FACT_RECORDED_AT_MS].number),
         .cause = values[FIELD_FACT_CAUSE].number,
         .body = values[FIELD_FACT_BODY].bytes,
     };
@@ -96,20 +97,15 @@ static bool fact_decode(struct span bytes, struct fact *fact)
 
 static bool facts_fill(const struct block *block, struct fact *facts)
 {
-    const uint8_t *at = block->public_part.data;
-    const uint8_t *end = at + block->public_part.size;
+    struct span rest = block->public_part;
     for (uint32_t i = 0; i < block->header.count; i++) {
         struct span item = { 0 };
-        if (at == end || *at != RAW_TAG(PUBLIC_FACTS, RAW_WIRE_BYTES)) {
-            return false;
-        }
-        at = raw_item_get(at, end, &item);
-        if (at == NULL || !fact_decode(item, &facts[i])) {
+        if (!raw_item_take(&rest, PUBLIC_FACTS, &item) || !fact_decode(item, &facts[i])) {
             return false;
         }
         facts[i].seq = block->header.first_seq + i;
     }
-    return at == end;
+    return rest.size == 0;
 }
 
 enum status block_facts_decode(const struct block *block, struct arena *arena,
@@ -155,7 +151,7 @@ static bool outcome_decode(struct span bytes, struct outcome *outcome)
         return false;
     }
     *outcome = (struct outcome){
-        .issued_at_ms = raw_unzigzag(values[OUTCOME_ISSUED_AT_MS].number),
+        .issued_at_ms = field_signed(values[OUTCOME_ISSUED_AT_MS].number),
         .status = status_from_code((unsigned)values[OUTCOME_CODE].number),
         .reply_header = values[OUTCOME_REPLY_HEADER].bytes,
         .reply_body = values[OUTCOME_REPLY_BODY].bytes,
@@ -254,12 +250,10 @@ static bool entry_walk(struct span bytes, struct walk *walk)
 /* Without a visitor it only checks. */
 static enum status entries_walk(struct span private_part, struct walk *walk, int64_t *now_ms)
 {
-    const uint8_t *at = private_part.data;
-    const uint8_t *end = at + private_part.size;
-    while (at != end && !walk->ended && *at == RAW_TAG(PRIVATE_ENTRIES, RAW_WIRE_BYTES)) {
-        struct span item = { 0 };
-        at = raw_item_get(at, end, &item);
-        if (at == NULL || !entry_walk(item, walk)) {
+    struct span rest = private_part;
+    struct span item = { 0 };
+    while (!walk->ended && raw_item_take(&rest, PRIVATE_ENTRIES, &item)) {
+        if (!entry_walk(item, walk)) {
             return STATUS_CORRUPT;
         }
     }
@@ -268,10 +262,10 @@ static enum status entries_walk(struct span private_part, struct walk *walk, int
     }
     facts_visit(walk, walk->facts.count);
     struct raw_value values[PRIVATE_FIELDS] = { 0 };
-    if (!raw_message_decode(&private_tail_shape, span_of(at, (size_t)(end - at)), values)) {
+    if (!raw_message_decode(&private_tail_shape, rest, values)) {
         return STATUS_CORRUPT;
     }
-    *now_ms = raw_unzigzag(values[PRIVATE_NOW_MS].number);
+    *now_ms = field_signed(values[PRIVATE_NOW_MS].number);
     return STATUS_OK;
 }
 

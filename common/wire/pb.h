@@ -26,25 +26,6 @@ MUST_USE enum status pb_pack(const ProtobufCMessage *message, struct buffer *out
  * `size` bytes. For writing a repeated field piece by piece. */
 MUST_USE enum status pb_field_begin(struct buffer *out, uint32_t field, size_t size);
 
-/* ---- without unpacking: for headers, which are read often and hold little */
-
-enum pb_type {
-    PB_VARINT = 0,
-    PB_FIXED64 = 1,
-    PB_LENGTH_DELIMITED = 2,
-    PB_FIXED32 = 5,
-};
-struct pb_field {
-    uint32_t field; /* its number in the message */
-    enum pb_type type;
-    uint64_t number_value; /* of a varint; of a length-delimited field its size */
-    struct span bytes;     /* of any other type */
-};
-/* Takes the next field off the front of `rest`. False: malformed, both unchanged. */
-MUST_USE bool pb_field_next(struct span *rest, struct pb_field *field);
-/* The number of a sint32 or sint64 field. */
-int64_t pb_signed(uint64_t number_value);
-
 struct span pb_span(ProtobufCBinaryData bytes);
 ProtobufCBinaryData pb_bytes(struct span span);
 /* The text of an optional string field; empty when NULL. */

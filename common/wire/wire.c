@@ -1,5 +1,6 @@
 #include "common/wire/wire.h"
 
+#include "common/base/field.h"
 #include "common/base/id.h"
 #include "common/base/limits.h"
 #include "common/wire/pb.h"
@@ -43,7 +44,7 @@ enum violation_field {
 /* A request's header as it stands on the wire: the newest of each field that is there. */
 struct request_fields {
     bool there[REQUEST_FIELD_END];
-    struct pb_field at[REQUEST_FIELD_END];
+    struct field at[REQUEST_FIELD_END];
     uint32_t unknown; /* a field that is none of ours; 0: none */
     bool broken;      /* what follows is not protobuf */
 };
@@ -53,27 +54,27 @@ _Static_assert(sizeof(((struct request_header *)0)->key) > LIMIT_ID_BYTES, "a ke
 _Static_assert(sizeof(struct refusal) + 6 * (3 * REFUSAL_VIOLATIONS_MAX + 3) < LIMIT_HEADER_BYTES,
                "the largest refusal fits a header");
 
-static enum pb_type request_field_type(uint32_t field)
+static enum field_kind request_field_kind(uint32_t field)
 {
     bool is_text = field == REQUEST_METHOD || field == REQUEST_KEY || field == REQUEST_TRACEPARENT;
-    return is_text ? PB_LENGTH_DELIMITED : PB_VARINT;
+    return is_text ? FIELD_BYTES : FIELD_VARINT;
 }
 
 static void request_fields_read(struct span bytes, struct request_fields *fields)
 {
-    struct pb_field field = { 0 };
     while (bytes.size > 0) {
-        if (!pb_field_next(&bytes, &field)) {
+        struct field field = { 0 };
+        if (field_next(&bytes, &field) != FIELD_READ) {
             fields->broken = true;
             return;
         }
-        if (field.field >= REQUEST_FIELD_END) {
-            fields->unknown = field.field;
-        } else if (field.type != request_field_type(field.field)) {
+        if (field.number >= REQUEST_FIELD_END) {
+            fields->unknown = field.number;
+        } else if (field.kind != request_field_kind(field.number)) {
             fields->broken = true;
         } else {
-            fields->there[field.field] = true;
-            fields->at[field.field] = field;
+            fields->there[field.number] = true;
+            fields->at[field.number] = field;
         }
     }
 }
@@ -109,8 +110,7 @@ static enum status envelope_check(const struct request_fields *fields, struct re
         return request_fault(refusal, "header", "must be an encoded kith.v1.RequestHeader",
                              "encode the header with proto/kith/v1/wire.proto");
     }
-    if (!fields->there[REQUEST_VERSION] ||
-        fields->at[REQUEST_VERSION].number_value != WIRE_VERSION) {
+    if (!fields->there[REQUEST_VERSION] || fields->at[REQUEST_VERSION].value != WIRE_VERSION) {
         return request_fault(refusal, "version", "must be 1",
                              "set it to 1, the version of the protocol that is spoken here");
     }
@@ -129,7 +129,7 @@ static enum status method_check(const struct request_fields *fields, struct refu
         return request_fault(refusal, "method", "must be 1 to 63 of A-Z a-z 0-9 _ .",
                              "name the service and the method, such as loyalty.Spend");
     }
-    if (fields->at[REQUEST_TIMEOUT].number_value > UINT32_MAX) {
+    if (fields->at[REQUEST_TIMEOUT].value > UINT32_MAX) {
         return request_fault(refusal, "timeout_ms", "must be at most 4294967295",
                              "give milliseconds, or leave it out for no time-out");
     }
@@ -148,7 +148,7 @@ static enum status key_check(const struct request_fields *fields, struct refusal
         return request_fault(refusal, "issued_at_ms", "must be there when there is a key",
                              "give the time when the key was made, in milliseconds since 1970");
     }
-    int64_t issued_at_ms = pb_signed(fields->at[REQUEST_ISSUED_AT].number_value);
+    int64_t issued_at_ms = field_signed(fields->at[REQUEST_ISSUED_AT].value);
     if (issued_at_ms < LIMIT_TIME_LEAST_MS || issued_at_ms > LIMIT_TIME_MOST_MS) {
         return request_fault(refusal, "issued_at_ms", "must lie in the years 1 to 9999",
                              "give milliseconds since 1970, not micro- or nanoseconds");
@@ -170,7 +170,7 @@ enum status request_header_decode(struct span bytes, struct request_header *head
     bool is_too_large = bytes.size > LIMIT_HEADER_BYTES;
     struct request_fields fields = { 0 };
     request_fields_read(is_too_large ? span_of(bytes.data, LIMIT_HEADER_BYTES) : bytes, &fields);
-    *header = (struct request_header){ .request_id = fields.at[REQUEST_ID].number_value };
+    *header = (struct request_header){ .request_id = fields.at[REQUEST_ID].value };
 
     if (is_too_large) {
         return request_fault(refusal, "header", "must have at most 4096 bytes",
@@ -190,8 +190,8 @@ enum status request_header_decode(struct span bytes, struct request_header *head
     text_copy(header->method, fields.at[REQUEST_METHOD].bytes);
     text_copy(header->key, fields.at[REQUEST_KEY].bytes);
     header->key_size = fields.at[REQUEST_KEY].bytes.size;
-    header->timeout_ms = (uint32_t)fields.at[REQUEST_TIMEOUT].number_value;
-    header->issued_at_ms = pb_signed(fields.at[REQUEST_ISSUED_AT].number_value);
+    header->timeout_ms = (uint32_t)fields.at[REQUEST_TIMEOUT].value;
+    header->issued_at_ms = field_signed(fields.at[REQUEST_ISSUED_AT].value);
     return STATUS_OK;
 }
 
@@ -248,12 +248,12 @@ static void reply_text_take(struct span text, char *out, size_t capacity)
 
 static bool violation_read(struct span bytes, struct violation *violation)
 {
-    struct pb_field field = { 0 };
     while (bytes.size > 0) {
-        if (!pb_field_next(&bytes, &field)) {
+        struct field field = { 0 };
+        if (field_next(&bytes, &field) != FIELD_READ) {
             return false;
         }
-        switch (field.field) {
+        switch (field.number) {
         case VIOLATION_FIELD:
             reply_text_take(field.bytes, violation->field, sizeof violation->field);
             break;
@@ -271,9 +271,9 @@ static bool violation_read(struct span bytes, struct violation *violation)
 }
 
 /* Violations past the most are dropped, like those that are added. */
-static bool reply_violation_take(const struct pb_field *field, struct refusal *refusal)
+static bool reply_violation_take(const struct field *field, struct refusal *refusal)
 {
-    if (field->type != PB_LENGTH_DELIMITED) {
+    if (field->kind != FIELD_BYTES) {
         return false;
     }
     if (refusal->violation_count == REFUSAL_VIOLATIONS_MAX) {
@@ -282,17 +282,17 @@ static bool reply_violation_take(const struct pb_field *field, struct refusal *r
     return violation_read(field->bytes, &refusal->violations[refusal->violation_count++]);
 }
 
-static bool reply_number_take(const struct pb_field *field, uint32_t *number)
+static bool reply_number_take(const struct field *field, uint32_t *number)
 {
-    if (field->type != PB_VARINT || field->number_value > UINT32_MAX) {
+    if (field->kind != FIELD_VARINT || field->value > UINT32_MAX) {
         return false;
     }
-    *number = (uint32_t)field->number_value;
+    *number = (uint32_t)field->value;
     return true;
 }
 
 /* STATUS_INTERNAL for a code that we do not know: of a later version. */
-static bool reply_code_take(const struct pb_field *field, struct refusal *refusal)
+static bool reply_code_take(const struct field *field, struct refusal *refusal)
 {
     uint32_t code = 0;
     if (!reply_number_take(field, &code)) {
@@ -302,18 +302,18 @@ static bool reply_code_take(const struct pb_field *field, struct refusal *refusa
     return true;
 }
 
-static bool reply_field_take(const struct pb_field *field, struct reply_header *header)
+static bool reply_field_take(const struct field *field, struct reply_header *header)
 {
     struct refusal *refusal = &header->refusal;
-    switch (field->field) {
+    switch (field->number) {
     case REPLY_ID:
-        header->request_id = field->number_value;
-        return field->type == PB_VARINT;
+        header->request_id = field->value;
+        return field->kind == FIELD_VARINT;
     case REPLY_CODE:
         return reply_code_take(field, refusal);
     case REPLY_MESSAGE:
         reply_text_take(field->bytes, refusal->message, sizeof refusal->message);
-        return field->type == PB_LENGTH_DELIMITED;
+        return field->kind == FIELD_BYTES;
     case REPLY_VIOLATION:
         return reply_violation_take(field, refusal);
     case REPLY_RETRY_AFTER:
@@ -329,13 +329,13 @@ enum status reply_header_decode(struct span bytes, struct reply_header *header)
         return STATUS_MALFORMED;
     }
     struct reply_header read = { 0 };
-    struct pb_field field = { 0 };
     bool has_code = false;
     while (bytes.size > 0) {
-        if (!pb_field_next(&bytes, &field) || !reply_field_take(&field, &read)) {
+        struct field field = { 0 };
+        if (field_next(&bytes, &field) != FIELD_READ || !reply_field_take(&field, &read)) {
             return STATUS_MALFORMED;
         }
-        has_code = has_code || field.field == REPLY_CODE;
+        has_code = has_code || field.number == REPLY_CODE;
     }
     if (!has_code) {
         return STATUS_MALFORMED; /* or no bytes at all would mean that all went well */

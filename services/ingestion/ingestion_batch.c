@@ -1,8 +1,8 @@
 #include "services/ingestion/ingestion_batch.h"
 
+#include "common/base/field.h"
 #include "common/base/id.h"
 #include "common/base/limits.h"
-#include "common/event/field.h"
 #include "common/wire/pb.h"
 #include "kith/v1/ingestion.pb-c.h"
 

@@ -1,7 +1,7 @@
 #include "services/ingestion/ingestion_codec.h"
 
 #include "common/base/limits.h"
-#include "common/wire/pb.h"
+#include "common/wire/message.h"
 #include "kith/v1/ingestion.pb-c.h"
 #include "kith/v1/ingestion_private.pb-c.h"
 
@@ -27,8 +27,8 @@ static_assert((int)INGESTION_INVALID == (int)KITH__V1__INGEST_OUTCOME__INGEST_IN
               "one list of outcomes");
 
 /* Unpacks a request, which may hold no field that this program does not know. */
-static void *request_unpack(const ProtobufCMessageDescriptor *descriptor, struct arena *arena,
-                            struct span body, struct refusal *refusal)
+static void *body_unpack(const ProtobufCMessageDescriptor *descriptor, struct arena *arena,
+                         struct span body, struct refusal *refusal)
 {
     ProtobufCMessage *message = pb_unpack(descriptor, arena, body);
     if (message == NULL || message->n_unknown_fields > 0) {
@@ -60,7 +60,7 @@ enum status ingestion_advance_request_decode(struct span body, struct arena *are
                                              struct refusal *refusal)
 {
     const Kith__V1__AdvanceClockRequest *message =
-        request_unpack(&kith__v1__advance_clock_request__descriptor, arena, body, refusal);
+        body_unpack(&kith__v1__advance_clock_request__descriptor, arena, body, refusal);
     if (message == NULL) {
         return STATUS_MALFORMED;
     }
@@ -79,7 +79,7 @@ enum status ingestion_list_request_decode(struct span body, bool is_show, struct
                                           struct refusal *refusal)
 {
     const Kith__V1__QuarantineListRequest *message =
-        request_unpack(&kith__v1__quarantine_list_request__descriptor, arena, body, refusal);
+        body_unpack(&kith__v1__quarantine_list_request__descriptor, arena, body, refusal);
     if (message == NULL) {
         return STATUS_MALFORMED;
     }
@@ -110,7 +110,7 @@ enum status ingestion_retry_request_decode(struct span body, struct arena *arena
                                            struct refusal *refusal)
 {
     const Kith__V1__QuarantineRetryRequest *message =
-        request_unpack(&kith__v1__quarantine_retry_request__descriptor, arena, body, refusal);
+        body_unpack(&kith__v1__quarantine_retry_request__descriptor, arena, body, refusal);
     if (message == NULL || entry_check(message->entry, refusal) != STATUS_OK) {
         return STATUS_MALFORMED;
     }
@@ -126,19 +126,12 @@ enum status ingestion_drop_request_decode(struct span body, struct arena *arena,
                                           struct refusal *refusal)
 {
     const Kith__V1__QuarantineDropRequest *message =
-        request_unpack(&kith__v1__quarantine_drop_request__descriptor, arena, body, refusal);
+        body_unpack(&kith__v1__quarantine_drop_request__descriptor, arena, body, refusal);
     if (message == NULL || entry_check(message->entry, refusal) != STATUS_OK) {
         return STATUS_MALFORMED;
     }
     *entry = message->entry;
     return STATUS_OK;
-}
-
-/* What we encode is bounded and its buffer made for it. */
-static void message_pack(const ProtobufCMessage *message, struct buffer *out)
-{
-    enum status status = pb_pack(message, out);
-    assert(status == STATUS_OK);
 }
 
 void ingestion_advance_reply_encode(int64_t now_ms, uint64_t seq, struct buffer *out)
@@ -148,7 +141,7 @@ void ingestion_advance_reply_encode(int64_t now_ms, uint64_t seq, struct buffer 
     reply.now_ms = now_ms;
     reply.has_seq = true;
     reply.seq = seq;
-    message_pack(&reply.base, out);
+    message_append(&reply.base, out);
 }
 
 void ingestion_retry_reply_encode(uint64_t seq, struct buffer *out)
@@ -162,7 +155,7 @@ void ingestion_retry_reply_encode(uint64_t seq, struct buffer *out)
     run.first_seq = seq;
     Kith__V1__QuarantineRetryReply reply = KITH__V1__QUARANTINE_RETRY_REPLY__INIT;
     reply.result = &run;
-    message_pack(&reply.base, out);
+    message_append(&reply.base, out);
 }
 
 /* protobuf-c wants a NUL at the end. */
@@ -196,10 +189,7 @@ void ingestion_list_entry_encode(const struct ingestion_entry *entry, struct spa
     message.raw = entry->raw;
     message.has_seq = true;
     message.seq = entry->seq;
-    enum status status =
-        pb_field_begin(out, LIST_REPLY_ENTRIES, protobuf_c_message_get_packed_size(&message.base));
-    assert(status == STATUS_OK);
-    message_pack(&message.base, out);
+    message_element_append(LIST_REPLY_ENTRIES, &message.base, out);
 }
 
 void ingestion_list_total_encode(uint64_t total, struct buffer *out)
@@ -207,7 +197,7 @@ void ingestion_list_total_encode(uint64_t total, struct buffer *out)
     Kith__V1__QuarantineListReply reply = KITH__V1__QUARANTINE_LIST_REPLY__INIT;
     reply.has_total = true;
     reply.total = total;
-    message_pack(&reply.base, out);
+    message_append(&reply.base, out);
 }
 
 void ingestion_quarantined_encode(const struct ingestion_entry *entry, struct span content,
@@ -230,7 +220,7 @@ void ingestion_quarantined_encode(const struct ingestion_entry *entry, struct sp
     fact.has_content_hash = true;
     fact.content_hash =
         pb_bytes(span_of(entry->content_hash.bytes, sizeof entry->content_hash.bytes));
-    message_pack(&fact.base, out);
+    message_append(&fact.base, out);
 }
 
 static bool quarantined_is_whole(const Kith__V1__EventQuarantined *fact)
@@ -272,7 +262,7 @@ void ingestion_closed_encode(const struct ingestion_closed *closed, struct buffe
     fact.entry = closed->entry;
     fact.has_accepted = true;
     fact.accepted = closed->accepted;
-    message_pack(&fact.base, out);
+    message_append(&fact.base, out);
 }
 
 enum status ingestion_closed_decode(struct span body, struct arena *arena,
@@ -292,7 +282,7 @@ void ingestion_clock_encode(int64_t to_ms, struct buffer *out)
     Kith__V1__ClockAdvanced fact = KITH__V1__CLOCK_ADVANCED__INIT;
     fact.has_to_ms = true;
     fact.to_ms = to_ms;
-    message_pack(&fact.base, out);
+    message_append(&fact.base, out);
 }
 
 void ingestion_run_encode(const struct ingestion_run_key *run, uint64_t batch, struct buffer *out)
@@ -305,7 +295,7 @@ void ingestion_run_encode(const struct ingestion_run_key *run, uint64_t batch, s
     Kith__V1__IngestionRecord record = KITH__V1__INGESTION_RECORD__INIT;
     record.record_case = KITH__V1__INGESTION_RECORD__RECORD_RUN_TAKEN;
     record.run_taken = &taken;
-    message_pack(&record.base, out);
+    message_append(&record.base, out);
 }
 
 enum status ingestion_run_record_decode(struct span record, struct arena *arena,

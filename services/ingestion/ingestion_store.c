@@ -1,9 +1,9 @@
 #include "services/ingestion/ingestion_store.h"
 
 #include "common/base/limits.h"
+#include "common/base/record.h"
 
 #include <assert.h>
-#include <string.h>
 
 /* Of all tables; a table whose form changes counts its own. */
 #define RECORD_VERSION 1
@@ -23,60 +23,69 @@ static struct span hash_span(const struct hash128 *hash)
     return span_of(hash->bytes, sizeof hash->bytes);
 }
 
-/* A record of known size, its version checked. */
-static bool fixed_load(const struct view *view, enum ingestion_table table, struct span key,
-                       size_t size, struct span *value)
+static bool record_load(const struct view *view, enum ingestion_table table, struct span key,
+                        struct record_reader *reader)
 {
-    if (!view_get(view, (uint8_t)table, key, value)) {
+    struct span value = { NULL, 0 };
+    if (!view_get(view, (uint8_t)table, key, &value)) {
         return false;
     }
-    assert(value->size == size && value->data[0] == RECORD_VERSION);
+    *reader = record_reader_of(value, RECORD_VERSION);
     return true;
 }
 
 static void number_put(const struct change *change, enum ingestion_table table, struct span key,
                        uint64_t number)
 {
-    uint8_t value[NUMBER_BYTES] = { RECORD_VERSION };
-    be64_put(value + 1, number);
-    change_put(change, (uint8_t)table, key, span_of(value, sizeof value));
+    uint8_t value[NUMBER_BYTES] = { 0 };
+    struct record_writer writer = record_writer_of(value, sizeof value, RECORD_VERSION);
+    record_write64(&writer, number);
+    change_put(change, (uint8_t)table, key, record_written(&writer));
 }
 
 static void pair_put(const struct change *change, enum ingestion_table table, struct span key,
                      const uint64_t pair[2])
 {
-    uint8_t value[PAIR_BYTES] = { RECORD_VERSION };
-    be64_put(value + 1, pair[0]);
-    be64_put(value + 9, pair[1]);
-    change_put(change, (uint8_t)table, key, span_of(value, sizeof value));
+    uint8_t value[PAIR_BYTES] = { 0 };
+    struct record_writer writer = record_writer_of(value, sizeof value, RECORD_VERSION);
+    record_write64(&writer, pair[0]);
+    record_write64(&writer, pair[1]);
+    change_put(change, (uint8_t)table, key, record_written(&writer));
 }
 
 bool ingestion_event_load(const struct view *view, const struct ingestion_event_key *key,
                           struct ingestion_event *event)
 {
-    struct span value = { NULL, 0 };
-    if (!fixed_load(view, INGESTION_TABLE_EVENT, hash_span(&key->hash), EVENT_BYTES, &value)) {
+    struct record_reader reader = { 0 };
+    if (!record_load(view, INGESTION_TABLE_EVENT, hash_span(&key->hash), &reader)) {
         return false;
     }
-    memcpy(event->content_hash.bytes, value.data + 1, sizeof event->content_hash.bytes);
-    event->seq = be64_get(value.data + 17);
+    record_read_into(&reader, event->content_hash.bytes, sizeof event->content_hash.bytes);
+    event->seq = record_read64(&reader);
+    record_read_end(&reader);
     return true;
 }
 
 void ingestion_event_put(const struct change *change, const struct ingestion_event_key *key,
                          const struct ingestion_event *event)
 {
-    uint8_t value[EVENT_BYTES] = { RECORD_VERSION };
-    memcpy(value + 1, event->content_hash.bytes, sizeof event->content_hash.bytes);
-    be64_put(value + 17, event->seq);
-    change_put(change, INGESTION_TABLE_EVENT, hash_span(&key->hash), span_of(value, sizeof value));
+    uint8_t value[EVENT_BYTES] = { 0 };
+    struct record_writer writer = record_writer_of(value, sizeof value, RECORD_VERSION);
+    record_write_bytes(&writer, hash_span(&event->content_hash));
+    record_write64(&writer, event->seq);
+    change_put(change, INGESTION_TABLE_EVENT, hash_span(&key->hash), record_written(&writer));
 }
 
 bool ingestion_customer_is_known(const struct view *view, struct customer_id customer)
 {
-    struct span value = { NULL, 0 };
-    return fixed_load(view, INGESTION_TABLE_CUSTOMER,
-                      span_of(customer.bytes, sizeof customer.bytes), NUMBER_BYTES, &value);
+    struct record_reader reader = { 0 };
+    if (!record_load(view, INGESTION_TABLE_CUSTOMER, span_of(customer.bytes, sizeof customer.bytes),
+                     &reader)) {
+        return false;
+    }
+    (void)record_read64(&reader); /* the seq of its first event */
+    record_read_end(&reader);
+    return true;
 }
 
 void ingestion_customer_put(const struct change *change, struct customer_id customer,
@@ -88,11 +97,13 @@ void ingestion_customer_put(const struct change *change, struct customer_id cust
 
 uint64_t ingestion_run_load(const struct view *view, const struct ingestion_run_key *key)
 {
-    struct span value = { NULL, 0 };
-    if (!fixed_load(view, INGESTION_TABLE_RUN, hash_span(&key->hash), NUMBER_BYTES, &value)) {
+    struct record_reader reader = { 0 };
+    if (!record_load(view, INGESTION_TABLE_RUN, hash_span(&key->hash), &reader)) {
         return 1;
     }
-    return be64_get(value.data + 1);
+    uint64_t next_batch = record_read64(&reader);
+    record_read_end(&reader);
+    return next_batch;
 }
 
 void ingestion_run_put(const struct change *change, const struct ingestion_run_key *key,
@@ -107,54 +118,43 @@ static enum ingestion_reason reason_of(uint8_t number)
     return (enum ingestion_reason)number;
 }
 
-static uint8_t *text_write(uint8_t *out, struct span text)
-{
-    if (text.size > 0) {
-        memcpy(out, text.data, text.size);
-    }
-    return out + text.size;
-}
-
 static struct span entry_encode(const struct ingestion_entry *entry, uint8_t out[ENTRY_BYTES_MAX])
 {
     assert(entry->source.size <= LIMIT_ID_BYTES && entry->id.size <= LIMIT_ID_BYTES);
     assert(entry->explanation.size <= INGESTION_EXPLANATION_BYTES);
-    out[0] = RECORD_VERSION;
-    be64_put(out + 1, entry->seq);
-    out[9] = (uint8_t)entry->reason;
-    out[10] = entry->raw ? 1 : 0;
-    be_time_put(out + 11, entry->recorded_at_ms);
-    memcpy(out + 19, entry->content_hash.bytes, sizeof entry->content_hash.bytes);
-    be32_put(out + 35, (uint32_t)entry->content_size);
-    be16_put(out + 39, (uint16_t)entry->source.size);
-    be16_put(out + 41, (uint16_t)entry->id.size);
-    be16_put(out + 43, (uint16_t)entry->explanation.size);
-    uint8_t *end = text_write(out + ENTRY_HEAD_BYTES, entry->source);
-    end = text_write(end, entry->id);
-    end = text_write(end, entry->explanation);
-    return span_of(out, (size_t)(end - out));
+    struct record_writer writer = record_writer_of(out, ENTRY_BYTES_MAX, RECORD_VERSION);
+    record_write64(&writer, entry->seq);
+    record_write8(&writer, (uint8_t)entry->reason);
+    record_write8(&writer, entry->raw ? 1 : 0);
+    record_write_time(&writer, entry->recorded_at_ms);
+    record_write_bytes(&writer, hash_span(&entry->content_hash));
+    record_write32(&writer, (uint32_t)entry->content_size);
+    record_write16(&writer, (uint16_t)entry->source.size);
+    record_write16(&writer, (uint16_t)entry->id.size);
+    record_write16(&writer, (uint16_t)entry->explanation.size);
+    record_write_bytes(&writer, entry->source);
+    record_write_bytes(&writer, entry->id);
+    record_write_bytes(&writer, entry->explanation);
+    return record_written(&writer);
 }
 
 static void entry_decode(uint64_t number, struct span value, struct ingestion_entry *entry)
 {
-    assert(value.size >= ENTRY_HEAD_BYTES && value.data[0] == RECORD_VERSION);
-    const uint8_t *in = value.data;
-    size_t source_size = be16_get(in + 39);
-    size_t id_size = be16_get(in + 41);
-    size_t explanation_size = be16_get(in + 43);
-    assert(value.size == ENTRY_HEAD_BYTES + source_size + id_size + explanation_size);
-    *entry = (struct ingestion_entry){
-        .number = number,
-        .seq = be64_get(in + 1),
-        .reason = reason_of(in[9]),
-        .raw = in[10] != 0,
-        .recorded_at_ms = be_time_get(in + 11),
-        .content_size = be32_get(in + 35),
-        .source = span_of(in + ENTRY_HEAD_BYTES, source_size),
-        .id = span_of(in + ENTRY_HEAD_BYTES + source_size, id_size),
-        .explanation = span_of(in + ENTRY_HEAD_BYTES + source_size + id_size, explanation_size),
-    };
-    memcpy(entry->content_hash.bytes, in + 19, sizeof entry->content_hash.bytes);
+    struct record_reader reader = record_reader_of(value, RECORD_VERSION);
+    *entry = (struct ingestion_entry){ .number = number };
+    entry->seq = record_read64(&reader);
+    entry->reason = reason_of(record_read8(&reader));
+    entry->raw = record_read8(&reader) != 0;
+    entry->recorded_at_ms = record_read_time(&reader);
+    record_read_into(&reader, entry->content_hash.bytes, sizeof entry->content_hash.bytes);
+    entry->content_size = record_read32(&reader);
+    size_t source_size = record_read16(&reader);
+    size_t id_size = record_read16(&reader);
+    size_t explanation_size = record_read16(&reader);
+    entry->source = record_read_bytes(&reader, source_size);
+    entry->id = record_read_bytes(&reader, id_size);
+    entry->explanation = record_read_bytes(&reader, explanation_size);
+    record_read_end(&reader);
 }
 
 bool ingestion_entry_load(const struct view *view, uint64_t number, struct ingestion_entry *entry)
@@ -184,11 +184,11 @@ enum status ingestion_entry_content_load(const struct view *view,
     size_t end = content->size + entry->content_size;
     for (uint32_t part = 0; part < part_count(entry->content_size); part++) {
         struct ingestion_part_key key = ingestion_part_key_encode(entry->number, part);
-        struct span value = { NULL, 0 };
-        bool is_there = view_get(view, INGESTION_TABLE_QUARANTINE_PART,
-                                 span_of(key.bytes, sizeof key.bytes), &value);
-        assert(is_there && value.size >= 1 && value.data[0] == RECORD_VERSION);
-        status = buffer_append(content, span_of(value.data + 1, value.size - 1));
+        struct record_reader reader = { 0 };
+        bool is_there = record_load(view, INGESTION_TABLE_QUARANTINE_PART,
+                                    span_of(key.bytes, sizeof key.bytes), &reader);
+        assert(is_there);
+        status = buffer_append(content, record_read_rest(&reader));
         assert(status == STATUS_OK);
     }
     assert(content->size == end);
@@ -197,11 +197,12 @@ enum status ingestion_entry_content_load(const struct view *view,
 
 static void part_put(const struct change *change, uint64_t entry, uint32_t part, struct span piece)
 {
-    uint8_t value[1 + INGESTION_PART_BYTES] = { RECORD_VERSION };
-    memcpy(value + 1, piece.data, piece.size);
+    uint8_t value[1 + INGESTION_PART_BYTES] = { 0 };
+    struct record_writer writer = record_writer_of(value, sizeof value, RECORD_VERSION);
+    record_write_bytes(&writer, piece);
     struct ingestion_part_key key = ingestion_part_key_encode(entry, part);
     change_put(change, INGESTION_TABLE_QUARANTINE_PART, span_of(key.bytes, sizeof key.bytes),
-               span_of(value, 1 + piece.size));
+               record_written(&writer));
 }
 
 void ingestion_entry_put(const struct change *change, const struct ingestion_entry *entry,
@@ -263,13 +264,13 @@ void ingestion_entries_walk(const struct view *view, uint64_t after, ingestion_e
 bool ingestion_arrival_load(const struct view *view, const struct ingestion_arrival_key *key,
                             struct ingestion_arrival *arrival)
 {
-    struct span value = { NULL, 0 };
-    if (!fixed_load(view, INGESTION_TABLE_QUARANTINE_INDEX, hash_span(&key->hash), PAIR_BYTES,
-                    &value)) {
+    struct record_reader reader = { 0 };
+    if (!record_load(view, INGESTION_TABLE_QUARANTINE_INDEX, hash_span(&key->hash), &reader)) {
         return false;
     }
-    arrival->entry = be64_get(value.data + 1);
-    arrival->seq = be64_get(value.data + 9);
+    arrival->entry = record_read64(&reader);
+    arrival->seq = record_read64(&reader);
+    record_read_end(&reader);
     return true;
 }
 
@@ -284,15 +285,16 @@ static const uint8_t counters_key[] = { 1 };
 
 struct ingestion_counters ingestion_counters_load(const struct view *view)
 {
-    struct span value = { NULL, 0 };
-    if (!fixed_load(view, INGESTION_TABLE_COUNTERS, span_of(counters_key, sizeof counters_key),
-                    PAIR_BYTES, &value)) {
-        return (struct ingestion_counters){ .entries = 0 };
+    struct record_reader reader = { 0 };
+    struct ingestion_counters counters = { .entries = 0 };
+    if (!record_load(view, INGESTION_TABLE_COUNTERS, span_of(counters_key, sizeof counters_key),
+                     &reader)) {
+        return counters;
     }
-    return (struct ingestion_counters){
-        .entries = be64_get(value.data + 1),
-        .entries_open = be64_get(value.data + 9),
-    };
+    counters.entries = record_read64(&reader);
+    counters.entries_open = record_read64(&reader);
+    record_read_end(&reader);
+    return counters;
 }
 
 void ingestion_counters_put(const struct change *change, struct ingestion_counters counters)

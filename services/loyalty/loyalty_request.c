@@ -1,66 +1,27 @@
 #include "services/loyalty/loyalty_request.h"
 
-#include "common/wire/pb.h"
+#include "common/wire/message.h"
 #include "kith/v1/loyalty.pb-c.h"
 #include "services/loyalty/loyalty_codec.h"
-
-#include <assert.h>
 
 /* Repeated fields, written one by one. */
 #define FIELD_BALANCE_POSITIONS 7
 #define FIELD_STATEMENT_LINES 1
 #define FIELD_ACCOUNTS 1
 
-#define ID_RULE "1 to 64 bytes of text without control characters"
-
 /* ---- requests */
-
-/* The message, or NULL with a refusal. */
-static void *request_unpack(const ProtobufCMessageDescriptor *descriptor, struct span body,
-                            struct arena *arena, struct refusal *refusal)
-{
-    if (body.size > LOYALTY_REQUEST_BYTES) {
-        (void)refusal_set(refusal, STATUS_MALFORMED, "the body has %zu bytes, a %s has at most %d",
-                          body.size, descriptor->short_name, LOYALTY_REQUEST_BYTES);
-        return NULL;
-    }
-    ProtobufCMessage *message = pb_unpack(descriptor, arena, body);
-    if (message == NULL || message->n_unknown_fields > 0) {
-        (void)refusal_set(refusal, STATUS_MALFORMED, "the body is not a %s",
-                          descriptor->short_name);
-        return NULL;
-    }
-    return message;
-}
 
 static bool customer_check(const char *customer, struct refusal *refusal)
 {
-    if (id_text_is_valid(pb_text(customer))) {
-        return true;
-    }
-    refusal_violation(refusal, "customer", ID_RULE, "name the customer as its source does");
-    return false;
+    return request_id_check(customer, "customer", "name the customer as its source does", refusal);
 }
 
 static bool programme_check(const char *programme, struct refusal *refusal)
 {
-    if (programme == NULL || id_text_is_valid(pb_text(programme))) {
-        return true;
-    }
-    refusal_violation(refusal, "programme", ID_RULE,
-                      "leave it away for the first programme, or name one of the configuration");
-    return false;
-}
-
-/* An absent limit, and zero, mean the default. */
-static bool limit_check(uint32_t given, uint32_t *limit, struct refusal *refusal)
-{
-    if (given <= LOYALTY_PAGE_MAX) {
-        *limit = given == 0 ? LOYALTY_PAGE_DEFAULT : given;
-        return true;
-    }
-    refusal_violation(refusal, "limit", "at most 1000", "ask for the next page instead");
-    return false;
+    return programme == NULL ||
+           request_id_check(
+               programme, "programme",
+               "leave it away for the first programme, or name one of the configuration", refusal);
 }
 
 enum status loyalty_spend_decode(struct span body, struct arena *arena,
@@ -138,7 +99,7 @@ enum status loyalty_statement_decode(struct span body, struct arena *arena,
     uint32_t limit = 0;
     bool valid = customer_check(message->customer, refusal);
     valid = programme_check(message->programme, refusal) && valid;
-    valid = limit_check(message->limit, &limit, refusal) && valid;
+    valid = request_limit_check(message->limit, &limit, refusal) && valid;
     if (!valid) {
         return STATUS_MALFORMED;
     }
@@ -158,7 +119,7 @@ enum status loyalty_accounts_decode(struct span body, struct arena *arena,
     const Kith__V1__AccountsRequest *message =
         request_unpack(&kith__v1__accounts_request__descriptor, body, arena, refusal);
     uint32_t limit = 0;
-    if (message == NULL || !limit_check(message->limit, &limit, refusal)) {
+    if (message == NULL || !request_limit_check(message->limit, &limit, refusal)) {
         return STATUS_MALFORMED;
     }
     *request = (struct loyalty_accounts_request){
@@ -169,20 +130,6 @@ enum status loyalty_accounts_decode(struct span body, struct arena *arena,
 }
 
 /* ---- replies */
-
-static void message_append(const ProtobufCMessage *message, struct buffer *out)
-{
-    enum status status = pb_pack(message, out);
-    assert(status == STATUS_OK);
-}
-
-/* One element of a repeated field. */
-static void element_append(uint32_t field, const ProtobufCMessage *message, struct buffer *out)
-{
-    enum status status = pb_field_begin(out, field, protobuf_c_message_get_packed_size(message));
-    assert(status == STATUS_OK);
-    message_append(message, out);
-}
 
 void loyalty_post_reply_encode(const struct loyalty_posting *posting, uint64_t seq,
                                struct buffer *out)
@@ -229,14 +176,7 @@ void loyalty_balance_positions_append(const struct turn_position *positions, siz
                                       struct buffer *out)
 {
     for (size_t i = 0; i < count; i++) {
-        struct feed_name feed = positions[i].feed;
-        Kith__V1__Position message = KITH__V1__POSITION__INIT;
-        message.feed = feed.name;
-        message.has_shard = true;
-        message.shard = feed.shard;
-        message.has_seq = true;
-        message.seq = positions[i].seq;
-        element_append(FIELD_BALANCE_POSITIONS, &message.base, out);
+        message_position_append(FIELD_BALANCE_POSITIONS, positions[i].feed, positions[i].seq, out);
     }
 }
 
@@ -262,7 +202,7 @@ void loyalty_statement_line_append(const struct loyalty_entry *entry, uint64_t n
     message.reverses = entry->reverses;
     message.has_reversed_by = entry->reversed_by != 0;
     message.reversed_by = entry->reversed_by;
-    element_append(FIELD_STATEMENT_LINES, &message.base, out);
+    message_element_append(FIELD_STATEMENT_LINES, &message.base, out);
 }
 
 void loyalty_statement_end_append(bool more, struct buffer *out)
@@ -289,7 +229,7 @@ void loyalty_account_row_append(const struct loyalty_account_row *row, struct bu
     message.balance = row->balance;
     message.has_postings = true;
     message.postings = row->postings;
-    element_append(FIELD_ACCOUNTS, &message.base, out);
+    message_element_append(FIELD_ACCOUNTS, &message.base, out);
 }
 
 void loyalty_accounts_end_append(struct span next, uint64_t seq, struct buffer *out)

@@ -1,8 +1,6 @@
 /*
- * What is asked of the ledger and what it answers, in and out of Protocol Buffers.
- *
- * A request that is longer than any of ours, or that holds a field we do not know, is refused
- * rather than half understood. Spans point into the arena, which the caller resets before.
+ * What is asked of the ledger and what it answers, in and out of Protocol Buffers. Spans point
+ * into the arena, which the caller resets before.
  */
 #ifndef KITH_LOYALTY_REQUEST_H
 #define KITH_LOYALTY_REQUEST_H
@@ -10,12 +8,6 @@
 #include "common/base/arena.h"
 #include "common/service/service.h"
 #include "services/loyalty/loyalty_core.h"
-
-/* Two ids and some numbers need a quarter of it. */
-#define LOYALTY_REQUEST_BYTES 1024
-/* Lines of a page, and those of a page whose request names no number. */
-#define LOYALTY_PAGE_MAX 1000
-#define LOYALTY_PAGE_DEFAULT 100
 
 struct loyalty_spend_request {
     struct span customer;
@@ -30,7 +22,7 @@ struct loyalty_statement_request {
     struct span customer;
     struct span programme;
     uint64_t after_number;
-    uint32_t limit; /* 1..LOYALTY_PAGE_MAX */
+    uint32_t limit; /* 1..REQUEST_PAGE_MAX */
 };
 struct loyalty_accounts_request {
     struct span after; /* empty: from the first */

@@ -1,11 +1,10 @@
 #include "services/reporting/reporting_codec.h"
 
 #include "common/base/time_text.h"
-#include "common/wire/pb.h"
+#include "common/wire/message.h"
 #include "kith/v1/loyalty.pb-c.h"
 #include "kith/v1/reporting.pb-c.h"
 
-#include <assert.h>
 #include <string.h>
 
 /* Repeated fields, written one by one. */
@@ -52,24 +51,6 @@ enum status reporting_points_decode(const struct fact *fact, struct arena *arena
 
 /* ---- requests */
 
-/* The message, or NULL with a refusal. */
-static void *request_unpack(const ProtobufCMessageDescriptor *descriptor, struct span body,
-                            struct arena *arena, struct refusal *refusal)
-{
-    if (body.size > REPORTING_REQUEST_BYTES) {
-        (void)refusal_set(refusal, STATUS_MALFORMED, "the body has %zu bytes, a %s has at most %d",
-                          body.size, descriptor->short_name, REPORTING_REQUEST_BYTES);
-        return NULL;
-    }
-    ProtobufCMessage *message = pb_unpack(descriptor, arena, body);
-    if (message == NULL || message->n_unknown_fields > 0) {
-        (void)refusal_set(refusal, STATUS_MALFORMED, "the body is not a %s",
-                          descriptor->short_name);
-        return NULL;
-    }
-    return message;
-}
-
 enum status reporting_totals_decode(struct span body, struct arena *arena, struct refusal *refusal)
 {
     const void *message =
@@ -107,15 +88,13 @@ enum status reporting_daily_decode(struct span body, struct arena *arena,
         return STATUS_MALFORMED;
     }
     bool valid = days_check(message, refusal);
-    if (message->by != NULL && !id_text_is_valid(pb_text(message->by))) {
-        refusal_violation(refusal, "by", "1 to 64 bytes of text without control characters",
-                          "name an attribute of services.reporting.attributes");
-        valid = false;
+    if (message->by != NULL) {
+        valid = request_id_check(message->by, "by",
+                                 "name an attribute of services.reporting.attributes", refusal) &&
+                valid;
     }
-    if (message->limit > REPORTING_PAGE_MAX) {
-        refusal_violation(refusal, "limit", "at most 1000", "ask for the next page instead");
-        valid = false;
-    }
+    uint32_t limit = 0;
+    valid = request_limit_check(message->limit, &limit, refusal) && valid;
     if (!valid) {
         return STATUS_MALFORMED;
     }
@@ -124,39 +103,19 @@ enum status reporting_daily_decode(struct span body, struct arena *arena,
         .from_day = message->has_from_day ? message->from_day : DAY_LEAST,
         .to_day = message->has_to_day ? message->to_day : DAY_MOST,
         .after = pb_span(message->after),
-        .limit = message->limit == 0 ? REPORTING_PAGE_DEFAULT : message->limit,
+        .limit = limit,
     };
     return STATUS_OK;
 }
 
 /* ---- replies */
 
-static void message_append(const ProtobufCMessage *message, struct buffer *out)
-{
-    enum status status = pb_pack(message, out);
-    assert(status == STATUS_OK);
-}
-
-/* One element of a repeated field. */
-static void element_append(uint32_t field, const ProtobufCMessage *message, struct buffer *out)
-{
-    enum status status = pb_field_begin(out, field, protobuf_c_message_get_packed_size(message));
-    assert(status == STATUS_OK);
-    message_append(message, out);
-}
-
 static void positions_append(uint32_t field, const struct reporting_positions *positions,
                              struct buffer *out)
 {
     for (size_t i = 0; i < positions->count; i++) {
-        struct feed_name feed = positions->items[i].feed;
-        Kith__V1__Position message = KITH__V1__POSITION__INIT;
-        message.feed = feed.name;
-        message.has_shard = true;
-        message.shard = feed.shard;
-        message.has_seq = true;
-        message.seq = positions->items[i].seq;
-        element_append(field, &message.base, out);
+        const struct turn_position *position = &positions->items[i];
+        message_position_append(field, position->feed, position->seq, out);
     }
 }
 
@@ -203,7 +162,7 @@ void reporting_daily_row_append(const struct reporting_day_key *key,
     message.points_issued = day->points_issued;
     message.has_points_spent = true;
     message.points_spent = day->points_spent;
-    element_append(FIELD_DAILY_ROWS, &message.base, out);
+    message_element_append(FIELD_DAILY_ROWS, &message.base, out);
 }
 
 void reporting_daily_end_append(struct span next, const struct reporting_positions *positions,

@@ -1,9 +1,7 @@
 /*
  * Facts that reporting folds, what it is asked, and what it answers, in and out of Protocol
- * Buffers. Accepted events are common/event's.
- *
- * A request that is longer than any of ours, or that holds a field we do not know, is refused
- * rather than half understood. Spans point into the arena, which the caller resets before.
+ * Buffers. Accepted events are common/event's. Spans point into the arena, which the caller
+ * resets before.
  */
 #ifndef KITH_REPORTING_CODEC_H
 #define KITH_REPORTING_CODEC_H
@@ -12,12 +10,6 @@
 #include "common/base/refusal.h"
 #include "common/service/service.h"
 #include "services/reporting/reporting_core.h"
-
-/* A name, a page's key and some numbers need a quarter of it. */
-#define REPORTING_REQUEST_BYTES 1024
-/* Rows of a page, and those of a page whose request names no number. */
-#define REPORTING_PAGE_MAX 1000
-#define REPORTING_PAGE_DEFAULT 100
 
 /* A fact of loyalty's three types. STATUS_CORRUPT: not such a fact. */
 MUST_USE enum status reporting_points_decode(const struct fact *fact, struct arena *arena,
@@ -28,7 +20,7 @@ struct reporting_daily_request {
     int64_t from_day;
     int64_t to_day; /* both included, from_day <= to_day */
     struct span after;
-    uint32_t limit; /* 1..REPORTING_PAGE_MAX */
+    uint32_t limit; /* 1..REQUEST_PAGE_MAX */
 };
 
 /* Both: STATUS_MALFORMED with a violation for each faulty field. */

@@ -1,7 +1,8 @@
 #include "services/reporting/reporting_store.h"
 
+#include "common/base/record.h"
+
 #include <assert.h>
-#include <string.h>
 
 #define RECORD_VERSION 1
 
@@ -15,44 +16,6 @@
 
 _Static_assert(PROFILE_BYTES <= LIMIT_STATE_VALUE_BYTES, "a profile is one record");
 _Static_assert(REPORTING_DAY_KEY_BYTES <= LIMIT_STATE_KEY_BYTES, "a day's key is one key");
-
-/* A value being written or read, front to back. */
-struct writer {
-    uint8_t *at;
-};
-struct reader {
-    const uint8_t *at;
-};
-
-static void put64(struct writer *writer, uint64_t value)
-{
-    be64_put(writer->at, value);
-    writer->at += 8;
-}
-
-/* Two's complement: values need no order of bytes. */
-static void put_signed(struct writer *writer, int64_t value)
-{
-    put64(writer, (uint64_t)value);
-}
-
-static uint64_t get64(struct reader *reader)
-{
-    uint64_t value = be64_get(reader->at);
-    reader->at += 8;
-    return value;
-}
-
-static int64_t get_signed(struct reader *reader)
-{
-    return (int64_t)get64(reader);
-}
-
-static struct reader reader_of(struct span value)
-{
-    assert(value.size >= 1 && value.data[0] == RECORD_VERSION);
-    return (struct reader){ .at = value.data + 1 };
-}
 
 static bool single_get(const struct view *view, enum reporting_table table, struct span *value)
 {
@@ -75,43 +38,43 @@ void reporting_total_load(const struct view *view, struct reporting_total *total
     if (!single_get(view, REPORTING_TABLE_TOTAL, &value)) {
         return;
     }
-    assert(value.size == TOTAL_BYTES);
-    struct reader reader = reader_of(value);
-    total->events = get64(&reader);
-    total->customers = get64(&reader);
-    total->revenue_minor = get_signed(&reader);
-    total->points_issued = get_signed(&reader);
-    total->points_spent = get_signed(&reader);
-    total->quarantined = get64(&reader);
-    total->segment_entries = get64(&reader);
-    total->segment_exits = get64(&reader);
+    struct record_reader reader = record_reader_of(value, RECORD_VERSION);
+    total->events = record_read64(&reader);
+    total->customers = record_read64(&reader);
+    total->revenue_minor = record_read_signed(&reader);
+    total->points_issued = record_read_signed(&reader);
+    total->points_spent = record_read_signed(&reader);
+    total->quarantined = record_read64(&reader);
+    total->segment_entries = record_read64(&reader);
+    total->segment_exits = record_read64(&reader);
+    record_read_end(&reader);
 }
 
 void reporting_total_put(const struct change *change, const struct reporting_total *total)
 {
-    uint8_t value[TOTAL_BYTES] = { RECORD_VERSION };
-    struct writer writer = { .at = value + 1 };
-    put64(&writer, total->events);
-    put64(&writer, total->customers);
-    put_signed(&writer, total->revenue_minor);
-    put_signed(&writer, total->points_issued);
-    put_signed(&writer, total->points_spent);
-    put64(&writer, total->quarantined);
-    put64(&writer, total->segment_entries);
-    put64(&writer, total->segment_exits);
-    single_put(change, REPORTING_TABLE_TOTAL, span_of(value, sizeof value));
+    uint8_t value[TOTAL_BYTES] = { 0 };
+    struct record_writer writer = record_writer_of(value, sizeof value, RECORD_VERSION);
+    record_write64(&writer, total->events);
+    record_write64(&writer, total->customers);
+    record_write_signed(&writer, total->revenue_minor);
+    record_write_signed(&writer, total->points_issued);
+    record_write_signed(&writer, total->points_spent);
+    record_write64(&writer, total->quarantined);
+    record_write64(&writer, total->segment_entries);
+    record_write64(&writer, total->segment_exits);
+    single_put(change, REPORTING_TABLE_TOTAL, record_written(&writer));
 }
 
 /* ---- day */
 
 void reporting_day_decode(struct span value, struct reporting_day *day)
 {
-    assert(value.size == DAY_BYTES);
-    struct reader reader = reader_of(value);
-    day->events = get64(&reader);
-    day->revenue_minor = get_signed(&reader);
-    day->points_issued = get_signed(&reader);
-    day->points_spent = get_signed(&reader);
+    struct record_reader reader = record_reader_of(value, RECORD_VERSION);
+    day->events = record_read64(&reader);
+    day->revenue_minor = record_read_signed(&reader);
+    day->points_issued = record_read_signed(&reader);
+    day->points_spent = record_read_signed(&reader);
+    record_read_end(&reader);
 }
 
 void reporting_day_load(const struct view *view, const struct reporting_day_key *key,
@@ -129,30 +92,26 @@ void reporting_day_load(const struct view *view, const struct reporting_day_key 
 void reporting_day_put(const struct change *change, const struct reporting_day_key *key,
                        const struct reporting_day *day)
 {
-    uint8_t value[DAY_BYTES] = { RECORD_VERSION };
-    struct writer writer = { .at = value + 1 };
-    put64(&writer, day->events);
-    put_signed(&writer, day->revenue_minor);
-    put_signed(&writer, day->points_issued);
-    put_signed(&writer, day->points_spent);
+    uint8_t value[DAY_BYTES] = { 0 };
+    struct record_writer writer = record_writer_of(value, sizeof value, RECORD_VERSION);
+    record_write64(&writer, day->events);
+    record_write_signed(&writer, day->revenue_minor);
+    record_write_signed(&writer, day->points_issued);
+    record_write_signed(&writer, day->points_spent);
     struct reporting_day_key_bytes bytes = reporting_day_key_encode(key);
     change_put(change, REPORTING_TABLE_DAY, span_of(bytes.bytes, bytes.size),
-               span_of(value, sizeof value));
+               record_written(&writer));
 }
 
 /* ---- profile: count 1 | (attribute 2 | size 1 | text)... */
 
-static void profile_item_read(struct reader *reader, const uint8_t *end,
-                              struct reporting_profile_item *item)
+static void profile_item_read(struct record_reader *reader, struct reporting_profile_item *item)
 {
-    assert(end - reader->at >= 3);
-    item->attribute = be16_get(reader->at);
-    size_t size = reader->at[2];
-    reader->at += 3;
-    assert(size <= REPORTING_VALUE_BYTES && (size_t)(end - reader->at) >= size);
-    item->value = (struct reporting_value){ .present = true, .size = (uint8_t)size };
-    memcpy(item->value.text, reader->at, size);
-    reader->at += size;
+    item->attribute = record_read16(reader);
+    uint8_t size = record_read8(reader);
+    assert(size <= REPORTING_VALUE_BYTES);
+    item->value = (struct reporting_value){ .present = true, .size = size };
+    record_read_into(reader, item->value.text, size);
 }
 
 void reporting_profile_load(const struct view *view, struct customer_id customer,
@@ -164,15 +123,13 @@ void reporting_profile_load(const struct view *view, struct customer_id customer
                   &value)) {
         return;
     }
-    assert(value.size >= 2 && value.size <= PROFILE_BYTES);
-    struct reader reader = reader_of(value);
-    size_t count = *reader.at;
-    reader.at += 1;
+    struct record_reader reader = record_reader_of(value, RECORD_VERSION);
+    size_t count = record_read8(&reader);
     assert(count <= REPORTING_ATTRIBUTES_MAX);
     for (size_t i = 0; i < count; i++) {
-        profile_item_read(&reader, value.data + value.size, &profile->items[i]);
+        profile_item_read(&reader, &profile->items[i]);
     }
-    assert(reader.at == value.data + value.size);
+    record_read_end(&reader);
     profile->count = count;
 }
 
@@ -180,21 +137,28 @@ void reporting_profile_put(const struct change *change, struct customer_id custo
                            const struct reporting_profile *profile)
 {
     assert(profile->count <= REPORTING_ATTRIBUTES_MAX);
-    uint8_t value[PROFILE_BYTES] = { RECORD_VERSION, (uint8_t)profile->count };
-    size_t size = 2;
+    uint8_t value[PROFILE_BYTES] = { 0 };
+    struct record_writer writer = record_writer_of(value, sizeof value, RECORD_VERSION);
+    record_write8(&writer, (uint8_t)profile->count);
     for (size_t i = 0; i < profile->count; i++) {
         const struct reporting_profile_item *item = &profile->items[i];
-        be16_put(value + size, item->attribute);
-        value[size + 2] = item->value.size;
-        size += 3;
-        memcpy(value + size, item->value.text, item->value.size);
-        size += item->value.size;
+        record_write16(&writer, item->attribute);
+        record_write8(&writer, item->value.size);
+        record_write_bytes(&writer, span_of(item->value.text, item->value.size));
     }
     change_put(change, REPORTING_TABLE_PROFILE, span_of(customer.bytes, sizeof customer.bytes),
-               span_of(value, size));
+               record_written(&writer));
 }
 
 /* ---- attributes */
+
+static uint16_t number_read(struct span value)
+{
+    struct record_reader reader = record_reader_of(value, RECORD_VERSION);
+    uint16_t number = record_read16(&reader);
+    record_read_end(&reader);
+    return number;
+}
 
 bool reporting_attribute_load(const struct view *view, struct span name, uint16_t *number)
 {
@@ -202,8 +166,7 @@ bool reporting_attribute_load(const struct view *view, struct span name, uint16_
     if (!view_get(view, REPORTING_TABLE_ATTRIBUTE, name, &value)) {
         return false;
     }
-    assert(value.size == ATTRIBUTE_BYTES);
-    *number = be16_get(reader_of(value).at);
+    *number = number_read(value);
     return true;
 }
 
@@ -214,8 +177,7 @@ static uint16_t newest_number(const struct view *view)
     if (!single_get(view, REPORTING_TABLE_HEAD, &value)) {
         return 0;
     }
-    assert(value.size == ATTRIBUTE_BYTES);
-    return be16_get(reader_of(value).at);
+    return number_read(value);
 }
 
 enum status reporting_attribute_number(const struct change *change, struct span name,
@@ -229,10 +191,11 @@ enum status reporting_attribute_number(const struct change *change, struct span 
         return STATUS_LIMIT;
     }
     newest = (uint16_t)(newest + 1);
-    uint8_t value[ATTRIBUTE_BYTES] = { RECORD_VERSION };
-    be16_put(value + 1, newest);
-    change_put(change, REPORTING_TABLE_ATTRIBUTE, name, span_of(value, sizeof value));
-    single_put(change, REPORTING_TABLE_HEAD, span_of(value, sizeof value));
+    uint8_t value[ATTRIBUTE_BYTES] = { 0 };
+    struct record_writer writer = record_writer_of(value, sizeof value, RECORD_VERSION);
+    record_write16(&writer, newest);
+    change_put(change, REPORTING_TABLE_ATTRIBUTE, name, record_written(&writer));
+    single_put(change, REPORTING_TABLE_HEAD, record_written(&writer));
     *number = newest;
     return STATUS_OK;
 }

@@ -1,6 +1,6 @@
 #include "services/segmentation/segmentation_codec.h"
 
-#include "common/wire/pb.h"
+#include "common/wire/message.h"
 #include "kith/v1/block.pb-c.h"
 #include "kith/v1/segmentation.pb-c.h"
 #include "kith/v1/segmentation_private.pb-c.h"
@@ -28,12 +28,6 @@ static char *text_copy(struct arena *arena, struct span text)
         copy[text.size] = '\0';
     }
     return copy;
-}
-
-static void message_append(const ProtobufCMessage *message, struct buffer *out)
-{
-    enum status status = pb_pack(message, out);
-    assert(status == STATUS_OK);
 }
 
 /* ---- rules, written */

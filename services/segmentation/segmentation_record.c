@@ -2,7 +2,7 @@
 
 #include "common/base/money.h"
 #include "common/base/time_text.h"
-#include "common/wire/pb.h"
+#include "common/wire/message.h"
 #include "kith/v1/segmentation_private.pb-c.h"
 
 #include <assert.h>
@@ -25,12 +25,6 @@ static char *text_copy(struct arena *arena, struct span text)
     }
     copy[text.size] = '\0';
     return copy;
-}
-
-static void message_append(const ProtobufCMessage *message, struct buffer *out)
-{
-    enum status status = pb_pack(message, out);
-    assert(status == STATUS_OK);
 }
 
 /* ---- private records, written */

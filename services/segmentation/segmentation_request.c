@@ -1,6 +1,6 @@
 #include "services/segmentation/segmentation_request.h"
 
-#include "common/wire/pb.h"
+#include "common/wire/message.h"
 #include "kith/v1/segmentation.pb-c.h"
 
 #include <assert.h>
@@ -11,65 +11,23 @@
 #define FIELD_WHY_CLAUSES 6
 #define FIELD_WHY_POSITIONS 7
 
-#define ID_RULE "1 to 64 bytes of text without control characters"
-
 /* ---- requests */
-
-/* The message, or NULL with a refusal. */
-static void *request_unpack(const ProtobufCMessageDescriptor *descriptor, struct span body,
-                            struct arena *arena, struct refusal *refusal)
-{
-    if (body.size > SEGMENTATION_REQUEST_BYTES) {
-        (void)refusal_set(refusal, STATUS_MALFORMED, "the body has %zu bytes, a %s has at most %d",
-                          body.size, descriptor->short_name, SEGMENTATION_REQUEST_BYTES);
-        return NULL;
-    }
-    ProtobufCMessage *message = pb_unpack(descriptor, arena, body);
-    if (message == NULL || message->n_unknown_fields > 0) {
-        (void)refusal_set(refusal, STATUS_MALFORMED, "the body is not a %s",
-                          descriptor->short_name);
-        return NULL;
-    }
-    return message;
-}
 
 static bool segment_check(const char *segment, struct refusal *refusal)
 {
-    if (id_text_is_valid(pb_text(segment))) {
-        return true;
-    }
-    refusal_violation(refusal, "segment", ID_RULE, "name a segment of the configuration");
-    return false;
+    return request_id_check(segment, "segment", "name a segment of the configuration", refusal);
 }
 
 static bool customer_check(const char *customer, struct refusal *refusal)
 {
-    if (id_text_is_valid(pb_text(customer))) {
-        return true;
-    }
-    refusal_violation(refusal, "customer", ID_RULE, "name the customer as its source does");
-    return false;
+    return request_id_check(customer, "customer", "name the customer as its source does", refusal);
 }
 
 static bool after_check(const char *after, struct refusal *refusal)
 {
-    if (pb_text(after).size == 0 || id_text_is_valid(pb_text(after))) {
-        return true;
-    }
-    refusal_violation(refusal, "after", ID_RULE,
-                      "leave it away, or name the last customer of the page before");
-    return false;
-}
-
-/* An absent limit, and zero, mean the default. */
-static bool limit_check(uint32_t given, uint32_t *limit, struct refusal *refusal)
-{
-    if (given <= SEGMENTATION_PAGE_MAX) {
-        *limit = given == 0 ? SEGMENTATION_PAGE_DEFAULT : given;
-        return true;
-    }
-    refusal_violation(refusal, "limit", "at most 1000", "ask for the next page instead");
-    return false;
+    return pb_text(after).size == 0 ||
+           request_id_check(after, "after",
+                            "leave it away, or name the last customer of the page before", refusal);
 }
 
 enum status segmentation_count_decode(struct span body, struct arena *arena, struct span *segment,
@@ -96,7 +54,7 @@ enum status segmentation_list_decode(struct span body, struct arena *arena,
     uint32_t limit = 0;
     bool valid = segment_check(message->segment, refusal);
     valid = after_check(message->after, refusal) && valid;
-    valid = limit_check(message->limit, &limit, refusal) && valid;
+    valid = request_limit_check(message->limit, &limit, refusal) && valid;
     if (!valid) {
         return STATUS_MALFORMED;
     }
@@ -131,20 +89,6 @@ enum status segmentation_why_decode(struct span body, struct arena *arena,
 
 /* ---- replies */
 
-static void message_append(const ProtobufCMessage *message, struct buffer *out)
-{
-    enum status status = pb_pack(message, out);
-    assert(status == STATUS_OK);
-}
-
-/* One element of a repeated field. */
-static void element_append(uint32_t field, const ProtobufCMessage *message, struct buffer *out)
-{
-    enum status status = pb_field_begin(out, field, protobuf_c_message_get_packed_size(message));
-    assert(status == STATUS_OK);
-    message_append(message, out);
-}
-
 static uint32_t positions_field(enum segmentation_reply reply)
 {
     switch (reply) {
@@ -163,14 +107,7 @@ void segmentation_positions_append(enum segmentation_reply reply,
                                    struct buffer *out)
 {
     for (size_t i = 0; i < count; i++) {
-        struct feed_name feed = positions[i].feed;
-        Kith__V1__Position message = KITH__V1__POSITION__INIT;
-        message.feed = feed.name;
-        message.has_shard = true;
-        message.shard = feed.shard;
-        message.has_seq = true;
-        message.seq = positions[i].seq;
-        element_append(positions_field(reply), &message.base, out);
+        message_position_append(positions_field(reply), positions[i].feed, positions[i].seq, out);
     }
 }
 
@@ -223,5 +160,5 @@ void segmentation_clause_append(char *text, char *value, bool holds, struct buff
     message.value = value;
     message.has_holds = true;
     message.holds = holds;
-    element_append(FIELD_WHY_CLAUSES, &message.base, out);
+    message_element_append(FIELD_WHY_CLAUSES, &message.base, out);
 }

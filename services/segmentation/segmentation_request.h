@@ -1,8 +1,6 @@
 /*
- * What is asked of segmentation and what it answers, in and out of Protocol Buffers.
- *
- * A request that is longer than any of ours, or that holds a field we do not know, is refused
- * rather than half understood. Spans point into the arena, which the caller resets before.
+ * What is asked of segmentation and what it answers, in and out of Protocol Buffers. Spans
+ * point into the arena, which the caller resets before.
  */
 #ifndef KITH_SEGMENTATION_REQUEST_H
 #define KITH_SEGMENTATION_REQUEST_H
@@ -11,16 +9,10 @@
 #include "common/service/service.h"
 #include "services/segmentation/segmentation_store.h"
 
-/* Two ids and a number need a quarter of it. */
-#define SEGMENTATION_REQUEST_BYTES 1024
-/* Customers of a page, and those of a page whose request names no number. */
-#define SEGMENTATION_PAGE_MAX 1000
-#define SEGMENTATION_PAGE_DEFAULT 100
-
 struct segmentation_list_request {
     struct span segment;
     struct span after; /* empty: from the first */
-    uint32_t limit;    /* 1..SEGMENTATION_PAGE_MAX */
+    uint32_t limit;    /* 1..REQUEST_PAGE_MAX */
 };
 struct segmentation_why_request {
     struct span segment;

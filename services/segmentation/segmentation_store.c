@@ -1,6 +1,9 @@
 /* What is known of each customer. */
 #include "services/segmentation/segmentation_store_bytes.h"
 
+#include <assert.h>
+#include <string.h>
+
 /* Sizes of values, version byte included; those with a text without it. */
 #define CUSTOMER_FIXED_BYTES (1 + 4 + 4 * 8 + 2 * 4 + 4 + 1)
 #define ATTRIBUTE_FIXED_BYTES (1 + 8 + 1 + 8)
@@ -75,43 +78,40 @@ bool segmentation_customer_load(const struct view *view, struct customer_id id,
     if (!record_get(view, SEGMENTATION_TABLE_CUSTOMER, &key, &value)) {
         return false;
     }
-    assert(value.size >= CUSTOMER_FIXED_BYTES);
-    struct reader reader = reader_of(value);
-    customer->version = get32(&reader);
-    customer->events = get64(&reader);
-    customer->due_ms = get_signed(&reader);
-    customer->oldest_ms = get_signed(&reader);
-    customer->newest_ms = get_signed(&reader);
-    customer->figures = get32(&reader);
-    customer->memberships = get32(&reader);
-    customer->subject.key_id = get32(&reader);
-    customer->subject.size = get8(&reader);
+    struct record_reader reader = record_reader_of(value, RECORD_VERSION);
+    customer->version = record_read32(&reader);
+    customer->events = record_read64(&reader);
+    customer->due_ms = record_read_signed(&reader);
+    customer->oldest_ms = record_read_signed(&reader);
+    customer->newest_ms = record_read_signed(&reader);
+    customer->figures = record_read32(&reader);
+    customer->memberships = record_read32(&reader);
+    customer->subject.key_id = record_read32(&reader);
+    customer->subject.size = record_read8(&reader);
     assert(customer->subject.size <= SEGMENTATION_SUBJECT_BYTES);
-    assert(value.size == CUSTOMER_FIXED_BYTES + (size_t)customer->subject.size);
-    memcpy(customer->subject.bytes, reader.at, customer->subject.size);
+    record_read_into(&reader, customer->subject.bytes, customer->subject.size);
+    record_read_end(&reader);
     return true;
 }
 
 void segmentation_customer_put(const struct change *change, struct customer_id id,
                                const struct segmentation_customer *customer)
 {
-    uint8_t value[CUSTOMER_FIXED_BYTES + SEGMENTATION_SUBJECT_BYTES];
-    struct writer writer = { .at = value };
-    put8(&writer, RECORD_VERSION);
-    put32(&writer, customer->version);
-    put64(&writer, customer->events);
-    put_signed(&writer, customer->due_ms);
-    put_signed(&writer, customer->oldest_ms);
-    put_signed(&writer, customer->newest_ms);
-    put32(&writer, customer->figures);
-    put32(&writer, customer->memberships);
-    put32(&writer, customer->subject.key_id);
-    put8(&writer, customer->subject.size);
-    put_bytes(&writer, span_of(customer->subject.bytes, customer->subject.size));
+    uint8_t value[CUSTOMER_FIXED_BYTES + SEGMENTATION_SUBJECT_BYTES] = { 0 };
+    struct record_writer writer = record_writer_of(value, sizeof value, RECORD_VERSION);
+    record_write32(&writer, customer->version);
+    record_write64(&writer, customer->events);
+    record_write_signed(&writer, customer->due_ms);
+    record_write_signed(&writer, customer->oldest_ms);
+    record_write_signed(&writer, customer->newest_ms);
+    record_write32(&writer, customer->figures);
+    record_write32(&writer, customer->memberships);
+    record_write32(&writer, customer->subject.key_id);
+    record_write8(&writer, customer->subject.size);
+    record_write_bytes(&writer, span_of(customer->subject.bytes, customer->subject.size));
 
     struct segmentation_key key = segmentation_customer_key(id);
-    record_put(change, SEGMENTATION_TABLE_CUSTOMER, &key,
-               span_of(value, (size_t)(writer.at - value)));
+    record_put(change, SEGMENTATION_TABLE_CUSTOMER, &key, record_written(&writer));
 }
 
 struct customer_search {
@@ -159,15 +159,14 @@ bool segmentation_attribute_load(const struct view *view, struct customer_id id,
     if (!record_get(view, SEGMENTATION_TABLE_PROFILE, &key, &value)) {
         return false;
     }
-    assert(value.size >= ATTRIBUTE_FIXED_BYTES);
-    struct reader reader = reader_of(value);
-    attribute->at_ms = get_signed(&reader);
-    uint8_t form = get8(&reader);
-    attribute->integer = get_signed(&reader);
+    struct record_reader reader = record_reader_of(value, RECORD_VERSION);
+    attribute->at_ms = record_read_signed(&reader);
+    uint8_t form = record_read8(&reader);
+    attribute->integer = record_read_signed(&reader);
     assert(form <= FORM_INTEGER);
     attribute->known = form != FORM_UNKNOWN;
     attribute->has_integer = form == FORM_INTEGER;
-    attribute->text = span_of(reader.at, value.size - ATTRIBUTE_FIXED_BYTES);
+    attribute->text = record_read_rest(&reader);
     return true;
 }
 
@@ -182,18 +181,16 @@ static enum attribute_form attribute_form_of(const struct segmentation_attribute
 void segmentation_attribute_put(const struct change *change, struct customer_id id,
                                 struct span name, const struct segmentation_attribute *attribute)
 {
-    uint8_t value[ATTRIBUTE_FIXED_BYTES + LIMIT_TEXT_BYTES];
-    struct writer writer = { .at = value };
+    uint8_t value[ATTRIBUTE_FIXED_BYTES + LIMIT_TEXT_BYTES] = { 0 };
+    struct record_writer writer = record_writer_of(value, sizeof value, RECORD_VERSION);
     assert(attribute->text.size <= LIMIT_TEXT_BYTES);
-    put8(&writer, RECORD_VERSION);
-    put_signed(&writer, attribute->at_ms);
-    put8(&writer, (uint8_t)attribute_form_of(attribute));
-    put_signed(&writer, attribute->integer);
-    put_bytes(&writer, attribute->text);
+    record_write_signed(&writer, attribute->at_ms);
+    record_write8(&writer, (uint8_t)attribute_form_of(attribute));
+    record_write_signed(&writer, attribute->integer);
+    record_write_bytes(&writer, attribute->text);
 
     struct segmentation_key key = segmentation_profile_key(id, name);
-    record_put(change, SEGMENTATION_TABLE_PROFILE, &key,
-               span_of(value, (size_t)(writer.at - value)));
+    record_put(change, SEGMENTATION_TABLE_PROFILE, &key, record_written(&writer));
 }
 
 /* ---- events */
@@ -213,13 +210,11 @@ static bool entry_visit(void *argument, struct span key, struct span value)
     if (!customer_id_equal(event_key.customer, walk->customer)) {
         return false;
     }
-    assert(value.size >= ENTRY_FIXED_BYTES);
-    struct reader reader = reader_of(value);
-    struct segmentation_entry entry = { .amount_minor = get_signed(&reader) };
-    size_t type_size = get8(&reader);
-    assert(value.size >= ENTRY_FIXED_BYTES + type_size);
-    entry.type = span_of(reader.at, type_size);
-    entry.category = span_of(reader.at + type_size, value.size - ENTRY_FIXED_BYTES - type_size);
+    struct record_reader reader = record_reader_of(value, RECORD_VERSION);
+    struct segmentation_entry entry = { .amount_minor = record_read_signed(&reader) };
+    size_t type_size = record_read8(&reader);
+    entry.type = record_read_bytes(&reader, type_size);
+    entry.category = record_read_rest(&reader);
     return walk->visit(walk->argument, &event_key, &entry);
 }
 
@@ -234,18 +229,16 @@ void segmentation_entry_walk(const struct view *view, struct segmentation_event_
 void segmentation_entry_put(const struct change *change, struct segmentation_event_key key,
                             const struct segmentation_entry *entry)
 {
-    uint8_t value[ENTRY_FIXED_BYTES + 2 * LIMIT_ID_BYTES];
-    struct writer writer = { .at = value };
+    uint8_t value[ENTRY_FIXED_BYTES + 2 * LIMIT_ID_BYTES] = { 0 };
+    struct record_writer writer = record_writer_of(value, sizeof value, RECORD_VERSION);
     assert(entry->type.size <= LIMIT_ID_BYTES && entry->category.size <= LIMIT_ID_BYTES);
-    put8(&writer, RECORD_VERSION);
-    put_signed(&writer, entry->amount_minor);
-    put8(&writer, (uint8_t)entry->type.size);
-    put_bytes(&writer, entry->type);
-    put_bytes(&writer, entry->category);
+    record_write_signed(&writer, entry->amount_minor);
+    record_write8(&writer, (uint8_t)entry->type.size);
+    record_write_bytes(&writer, entry->type);
+    record_write_bytes(&writer, entry->category);
 
     struct segmentation_key bytes = segmentation_event_key_encode(key);
-    record_put(change, SEGMENTATION_TABLE_EVENT, &bytes,
-               span_of(value, (size_t)(writer.at - value)));
+    record_put(change, SEGMENTATION_TABLE_EVENT, &bytes, record_written(&writer));
 }
 
 void segmentation_entry_delete(const struct change *change, struct segmentation_event_key key)
@@ -266,15 +259,16 @@ static bool figure_visit(void *argument, struct span key, struct span value)
     struct figures_walk *walk = argument;
     uint16_t feature = 0;
     enum status status = segmentation_feature_key_decode(key, &feature);
-    assert(status == STATUS_OK && feature < walk->into->count && value.size == FIGURE_BYTES);
-    struct reader reader = reader_of(value);
+    assert(status == STATUS_OK && feature < walk->into->count);
+    struct record_reader reader = record_reader_of(value, RECORD_VERSION);
     struct segmentation_figure *figure = &walk->into->figures[feature];
-    figure->count = get64(&reader);
-    uint64_t high = get64(&reader);
-    uint64_t low = get64(&reader);
+    figure->count = record_read64(&reader);
+    uint64_t high = record_read64(&reader);
+    uint64_t low = record_read64(&reader);
     /* Shifting a negative number is undefined, multiplying is not, and here it fits. */
     figure->sum = (rules_sum)(int64_t)high * ((rules_sum)1 << 64) + (rules_sum)low;
-    figure->oldest_ms = get_signed(&reader);
+    figure->oldest_ms = record_read_signed(&reader);
+    record_read_end(&reader);
     assert(figure->count > 0);
     walk->left -= 1;
     return walk->left > 0;
@@ -335,15 +329,14 @@ void segmentation_figure_put(const struct change *change, struct customer_id id,
         record_delete(change, SEGMENTATION_TABLE_FEATURE, &key);
         return;
     }
-    uint8_t value[FIGURE_BYTES];
-    struct writer writer = { .at = value };
+    uint8_t value[FIGURE_BYTES] = { 0 };
+    struct record_writer writer = record_writer_of(value, sizeof value, RECORD_VERSION);
     uint64_t low = (uint64_t)figure->sum;
-    put8(&writer, RECORD_VERSION);
-    put64(&writer, figure->count);
-    put_signed(&writer, (int64_t)((figure->sum - (rules_sum)low) / ((rules_sum)1 << 64)));
-    put64(&writer, low);
-    put_signed(&writer, figure->oldest_ms);
-    record_put(change, SEGMENTATION_TABLE_FEATURE, &key, span_of(value, sizeof value));
+    record_write64(&writer, figure->count);
+    record_write_signed(&writer, (int64_t)((figure->sum - (rules_sum)low) / ((rules_sum)1 << 64)));
+    record_write64(&writer, low);
+    record_write_signed(&writer, figure->oldest_ms);
+    record_put(change, SEGMENTATION_TABLE_FEATURE, &key, record_written(&writer));
 }
 
 bool segmentation_latest_load(const struct view *view, struct customer_id id, struct hash128 what,
@@ -355,19 +348,18 @@ bool segmentation_latest_load(const struct view *view, struct customer_id id, st
     if (!record_get(view, SEGMENTATION_TABLE_LATEST, &key, &value)) {
         return false;
     }
-    assert(value.size == LATEST_BYTES);
-    struct reader reader = reader_of(value);
-    *at_ms = get_signed(&reader);
+    struct record_reader reader = record_reader_of(value, RECORD_VERSION);
+    *at_ms = record_read_signed(&reader);
+    record_read_end(&reader);
     return true;
 }
 
 void segmentation_latest_put(const struct change *change, struct customer_id id,
                              struct hash128 what, int64_t at_ms)
 {
-    uint8_t value[LATEST_BYTES];
-    struct writer writer = { .at = value };
-    put8(&writer, RECORD_VERSION);
-    put_signed(&writer, at_ms);
+    uint8_t value[LATEST_BYTES] = { 0 };
+    struct record_writer writer = record_writer_of(value, sizeof value, RECORD_VERSION);
+    record_write_signed(&writer, at_ms);
     struct segmentation_key key = segmentation_latest_key(id, what);
-    record_put(change, SEGMENTATION_TABLE_LATEST, &key, span_of(value, sizeof value));
+    record_put(change, SEGMENTATION_TABLE_LATEST, &key, record_written(&writer));
 }

@@ -1,6 +1,9 @@
 /* Memberships, what is due, segments and their rules. */
 #include "services/segmentation/segmentation_store_bytes.h"
 
+#include <assert.h>
+#include <string.h>
+
 /* Sizes of values, version byte included; those with a text without it. */
 #define MEMBERSHIP_BYTES (1 + 4 + 8)
 #define SEGMENT_FIXED_BYTES (1 + 8)
@@ -16,11 +19,11 @@
 static void membership_decode(uint32_t segment, struct span value,
                               struct segmentation_membership *membership)
 {
-    assert(value.size == MEMBERSHIP_BYTES);
-    struct reader reader = reader_of(value);
+    struct record_reader reader = record_reader_of(value, RECORD_VERSION);
     membership->segment = segment;
-    membership->version = get32(&reader);
-    membership->since_ms = get_signed(&reader);
+    membership->version = record_read32(&reader);
+    membership->since_ms = record_read_signed(&reader);
+    record_read_end(&reader);
 }
 
 bool segmentation_membership_load(const struct view *view, struct customer_id id, uint32_t segment,
@@ -70,13 +73,12 @@ void segmentation_memberships_load(const struct view *view, struct customer_id i
 void segmentation_membership_put(const struct change *change, struct customer_id id,
                                  const struct segmentation_membership *membership)
 {
-    uint8_t value[MEMBERSHIP_BYTES];
-    struct writer writer = { .at = value };
-    put8(&writer, RECORD_VERSION);
-    put32(&writer, membership->version);
-    put_signed(&writer, membership->since_ms);
+    uint8_t value[MEMBERSHIP_BYTES] = { 0 };
+    struct record_writer writer = record_writer_of(value, sizeof value, RECORD_VERSION);
+    record_write32(&writer, membership->version);
+    record_write_signed(&writer, membership->since_ms);
     struct segmentation_key key = segmentation_membership_key(id, membership->segment);
-    record_put(change, SEGMENTATION_TABLE_MEMBERSHIP, &key, span_of(value, sizeof value));
+    record_put(change, SEGMENTATION_TABLE_MEMBERSHIP, &key, record_written(&writer));
 }
 
 void segmentation_membership_delete(const struct change *change, struct customer_id id,
@@ -114,12 +116,11 @@ void segmentation_member_walk(const struct view *view, uint32_t segment, struct 
 void segmentation_member_put(const struct change *change, uint32_t segment, struct span text,
                              struct customer_id id)
 {
-    uint8_t value[MEMBER_BYTES];
-    struct writer writer = { .at = value };
-    put8(&writer, RECORD_VERSION);
-    put_bytes(&writer, span_of(id.bytes, sizeof id.bytes));
+    uint8_t value[MEMBER_BYTES] = { 0 };
+    struct record_writer writer = record_writer_of(value, sizeof value, RECORD_VERSION);
+    record_write_bytes(&writer, span_of(id.bytes, sizeof id.bytes));
     struct segmentation_key key = segmentation_member_key(segment, text);
-    record_put(change, SEGMENTATION_TABLE_MEMBER, &key, span_of(value, sizeof value));
+    record_put(change, SEGMENTATION_TABLE_MEMBER, &key, record_written(&writer));
 }
 
 void segmentation_member_delete(const struct change *change, uint32_t segment, struct span text)
@@ -179,23 +180,21 @@ bool segmentation_segment_load(const struct view *view, uint32_t number,
         return false;
     }
     assert(value.size > SEGMENT_FIXED_BYTES);
-    struct reader reader = reader_of(value);
-    segment->members = get64(&reader);
-    segment->name = segmentation_name_of(span_of(reader.at, value.size - SEGMENT_FIXED_BYTES));
+    struct record_reader reader = record_reader_of(value, RECORD_VERSION);
+    segment->members = record_read64(&reader);
+    segment->name = segmentation_name_of(record_read_rest(&reader));
     return true;
 }
 
 void segmentation_segment_put(const struct change *change, uint32_t number,
                               const struct segmentation_segment *segment)
 {
-    uint8_t value[SEGMENT_FIXED_BYTES + LIMIT_ID_BYTES];
-    struct writer writer = { .at = value };
-    put8(&writer, RECORD_VERSION);
-    put64(&writer, segment->members);
-    put_bytes(&writer, segmentation_name_span(&segment->name));
+    uint8_t value[SEGMENT_FIXED_BYTES + LIMIT_ID_BYTES] = { 0 };
+    struct record_writer writer = record_writer_of(value, sizeof value, RECORD_VERSION);
+    record_write64(&writer, segment->members);
+    record_write_bytes(&writer, segmentation_name_span(&segment->name));
     struct segmentation_key key = segmentation_segment_key(number);
-    record_put(change, SEGMENTATION_TABLE_SEGMENT, &key,
-               span_of(value, (size_t)(writer.at - value)));
+    record_put(change, SEGMENTATION_TABLE_SEGMENT, &key, record_written(&writer));
 }
 
 bool segmentation_number_load(const struct view *view, struct span name, uint32_t *number)
@@ -205,19 +204,18 @@ bool segmentation_number_load(const struct view *view, struct span name, uint32_
     if (!view_get(view, SEGMENTATION_TABLE_SEGMENT_NUMBER, name, &value)) {
         return false;
     }
-    assert(value.size == NUMBER_BYTES);
-    struct reader reader = reader_of(value);
-    *number = get32(&reader);
+    struct record_reader reader = record_reader_of(value, RECORD_VERSION);
+    *number = record_read32(&reader);
+    record_read_end(&reader);
     return true;
 }
 
 void segmentation_number_put(const struct change *change, struct span name, uint32_t number)
 {
-    uint8_t value[NUMBER_BYTES];
-    struct writer writer = { .at = value };
-    put8(&writer, RECORD_VERSION);
-    put32(&writer, number);
-    change_put(change, SEGMENTATION_TABLE_SEGMENT_NUMBER, name, span_of(value, sizeof value));
+    uint8_t value[NUMBER_BYTES] = { 0 };
+    struct record_writer writer = record_writer_of(value, sizeof value, RECORD_VERSION);
+    record_write32(&writer, number);
+    change_put(change, SEGMENTATION_TABLE_SEGMENT_NUMBER, name, record_written(&writer));
 }
 
 /* ---- head and rules */
@@ -230,33 +228,31 @@ bool segmentation_head_load(const struct view *view, struct segmentation_head *h
     if (!record_get(view, SEGMENTATION_TABLE_HEAD, &key, &value)) {
         return false;
     }
-    assert(value.size == HEAD_BYTES);
-    struct reader reader = reader_of(value);
-    head->rules_version = get32(&reader);
-    memcpy(head->rules_hash.bytes, reader.at, sizeof head->rules_hash.bytes);
-    reader.at += sizeof head->rules_hash.bytes;
-    head->rules_at_ms = get_signed(&reader);
-    head->segment_count = get32(&reader);
-    head->visiting = get8(&reader) != 0;
-    head->has_visited = get8(&reader) != 0;
-    memcpy(head->visited.bytes, reader.at, sizeof head->visited.bytes);
+    struct record_reader reader = record_reader_of(value, RECORD_VERSION);
+    head->rules_version = record_read32(&reader);
+    record_read_into(&reader, head->rules_hash.bytes, sizeof head->rules_hash.bytes);
+    head->rules_at_ms = record_read_signed(&reader);
+    head->segment_count = record_read32(&reader);
+    head->visiting = record_read8(&reader) != 0;
+    head->has_visited = record_read8(&reader) != 0;
+    record_read_into(&reader, head->visited.bytes, sizeof head->visited.bytes);
+    record_read_end(&reader);
     return true;
 }
 
 void segmentation_head_put(const struct change *change, const struct segmentation_head *head)
 {
-    uint8_t value[HEAD_BYTES];
-    struct writer writer = { .at = value };
-    put8(&writer, RECORD_VERSION);
-    put32(&writer, head->rules_version);
-    put_bytes(&writer, span_of(head->rules_hash.bytes, sizeof head->rules_hash.bytes));
-    put_signed(&writer, head->rules_at_ms);
-    put32(&writer, head->segment_count);
-    put8(&writer, head->visiting ? 1 : 0);
-    put8(&writer, head->has_visited ? 1 : 0);
-    put_bytes(&writer, span_of(head->visited.bytes, sizeof head->visited.bytes));
+    uint8_t value[HEAD_BYTES] = { 0 };
+    struct record_writer writer = record_writer_of(value, sizeof value, RECORD_VERSION);
+    record_write32(&writer, head->rules_version);
+    record_write_bytes(&writer, span_of(head->rules_hash.bytes, sizeof head->rules_hash.bytes));
+    record_write_signed(&writer, head->rules_at_ms);
+    record_write32(&writer, head->segment_count);
+    record_write8(&writer, head->visiting ? 1 : 0);
+    record_write8(&writer, head->has_visited ? 1 : 0);
+    record_write_bytes(&writer, span_of(head->visited.bytes, sizeof head->visited.bytes));
     struct segmentation_key key = segmentation_head_key();
-    record_put(change, SEGMENTATION_TABLE_HEAD, &key, span_of(value, sizeof value));
+    record_put(change, SEGMENTATION_TABLE_HEAD, &key, record_written(&writer));
 }
 
 static bool chunk_visit(void *argument, struct span key, struct span value)

@@ -3,6 +3,7 @@
  * Bodies of commands, questions and facts from any bytes. The first byte chooses; what is
  * taken must be within the ledger's bounds, and a fact must come back from its own encoding.
  */
+#include "common/wire/message.h"
 #include "services/loyalty/loyalty_codec.h"
 #include "services/loyalty/loyalty_request.h"
 
@@ -62,13 +63,13 @@ static void questions_try(struct span body, struct arena *arena)
     outcome_check(status, &refusal);
     if (status == STATUS_OK) {
         account_check(statement.customer, statement.programme);
-        assert(statement.limit >= 1 && statement.limit <= LOYALTY_PAGE_MAX);
+        assert(statement.limit >= 1 && statement.limit <= REQUEST_PAGE_MAX);
     }
     struct loyalty_accounts_request accounts = { 0 };
     refusal_init(&refusal);
     status = loyalty_accounts_decode(body, arena, &accounts, &refusal);
     outcome_check(status, &refusal);
-    assert(status != STATUS_OK || (accounts.limit >= 1 && accounts.limit <= LOYALTY_PAGE_MAX));
+    assert(status != STATUS_OK || (accounts.limit >= 1 && accounts.limit <= REQUEST_PAGE_MAX));
 }
 
 /* The encoding of what was read reads as the same. */

@@ -4,6 +4,7 @@
  * taken comes back from its own encoding, and rules that are taken can be read and evaluated.
  */
 #include "common/rules/rules_text.h"
+#include "common/wire/message.h"
 #include "services/segmentation/segmentation_codec.h"
 #include "services/segmentation/segmentation_record.h"
 #include "services/segmentation/segmentation_request.h"
@@ -132,7 +133,7 @@ static void questions_try(struct span bytes, struct arena *arena)
     enum status status = segmentation_count_decode(bytes, arena, &segment, &refusal);
     assert(status == STATUS_MALFORMED || id_text_is_valid(segment));
     status = segmentation_list_decode(bytes, arena, &list, &refusal);
-    assert(status == STATUS_MALFORMED || (list.limit >= 1 && list.limit <= SEGMENTATION_PAGE_MAX));
+    assert(status == STATUS_MALFORMED || (list.limit >= 1 && list.limit <= REQUEST_PAGE_MAX));
     status = segmentation_why_decode(bytes, arena, &why, &refusal);
     assert(status == STATUS_MALFORMED || id_text_is_valid(why.customer));
 }

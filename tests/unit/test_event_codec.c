@@ -1,6 +1,5 @@
 /* link: common_event common_wire */
 #include "common/event/event_codec.h"
-#include "common/event/field.h"
 #include "common/wire/pb.h"
 #include "kith/v1/event.pb-c.h"
 #include "kith/v1/ingestion.pb-c.h"
@@ -638,27 +637,6 @@ START_TEST(rules_of_today_are_not_held_against_facts_of_yesterday)
 }
 END_TEST
 
-START_TEST(numbers_of_every_size_come_back)
-{
-    static const int64_t numbers[] = { 0,   -1,        1,         63,        -64,      64,
-                                       -65, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN };
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        uint8_t bytes[32] = { 0 };
-        struct field_writer counter = { .out = NULL };
-        struct field_writer writer = { .out = bytes };
-        field_put_signed(&counter, 15, numbers[i]);
-        field_put_signed(&writer, 15, numbers[i]);
-        ck_assert_uint_eq(writer.size, counter.size);
-        struct span rest = span_of(bytes, writer.size);
-        struct field field = { .number = 0 };
-        ck_assert_int_eq(field_next(&rest, &field), FIELD_READ);
-        ck_assert_uint_eq(field.number, 15);
-        ck_assert_int_eq(field_signed(field.value), numbers[i]);
-        ck_assert_int_eq(field_next(&rest, &field), FIELD_END);
-    }
-}
-END_TEST
-
 int main(void)
 {
     TCase *tests = tcase_create("event codec");
@@ -679,7 +657,6 @@ int main(void)
     tcase_add_test(tests, a_full_buffer_or_arena_is_told);
     tcase_add_test(tests, an_accepted_event_that_is_cut_anywhere_is_corrupt);
     tcase_add_test(tests, rules_of_today_are_not_held_against_facts_of_yesterday);
-    tcase_add_test(tests, numbers_of_every_size_come_back);
     Suite *suite = suite_create("event codec");
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

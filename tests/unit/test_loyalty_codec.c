@@ -1,4 +1,5 @@
 /* link: loyalty_service */
+#include "common/wire/message.h"
 #include "common/wire/pb.h"
 #include "kith/v1/block.pb-c.h"
 #include "kith/v1/loyalty.pb-c.h"
@@ -472,21 +473,21 @@ START_TEST(a_request_with_an_unknown_field_or_too_long_is_refused)
     ck_assert_str_eq(codec.refusal.message, "the body is not a SpendRequest");
 
     /* A customer of so many bytes that the whole has exactly the bound; then one more. */
-    static uint8_t longest[LOYALTY_REQUEST_BYTES + 1];
+    static uint8_t longest[REQUEST_BYTES_MAX + 1];
     memset(longest, 'a', sizeof longest);
     longest[0] = 0x0A;
-    size_t text = LOYALTY_REQUEST_BYTES - 3;
+    size_t text = REQUEST_BYTES_MAX - 3;
     longest[1] = (uint8_t)(text % 128 + 128);
     longest[2] = (uint8_t)(text / 128);
     refusal_init(&codec.refusal);
     struct loyalty_balance_request balance = { .customer = { .size = 0 } };
-    ck_assert_int_eq(loyalty_balance_decode(span_of(longest, LOYALTY_REQUEST_BYTES), &codec.arena,
+    ck_assert_int_eq(loyalty_balance_decode(span_of(longest, REQUEST_BYTES_MAX), &codec.arena,
                                             &balance, &codec.refusal),
                      STATUS_MALFORMED);
     ck_assert_str_eq(codec.refusal.violations[0].field, "customer");
     refusal_init(&codec.refusal);
-    ck_assert_int_eq(loyalty_balance_decode(span_of(longest, LOYALTY_REQUEST_BYTES + 1),
-                                            &codec.arena, &balance, &codec.refusal),
+    ck_assert_int_eq(loyalty_balance_decode(span_of(longest, REQUEST_BYTES_MAX + 1), &codec.arena,
+                                            &balance, &codec.refusal),
                      STATUS_MALFORMED);
     ck_assert_str_eq(codec.refusal.message,
                      "the body has 1025 bytes, a BalanceRequest has at most 1024");
@@ -502,16 +503,16 @@ START_TEST(a_page_has_a_default_and_a_most)
     ck_assert_int_eq(
         loyalty_accounts_decode(span_of(NULL, 0), &codec.arena, &request, &codec.refusal),
         STATUS_OK);
-    ck_assert_uint_eq(request.limit, LOYALTY_PAGE_DEFAULT);
+    ck_assert_uint_eq(request.limit, REQUEST_PAGE_DEFAULT);
     Kith__V1__AccountsRequest message = KITH__V1__ACCOUNTS_REQUEST__INIT;
     message.has_limit = true;
-    message.limit = LOYALTY_PAGE_MAX;
+    message.limit = REQUEST_PAGE_MAX;
     ck_assert_int_eq(pb_pack(&message.base, &codec.bytes), STATUS_OK);
     ck_assert_int_eq(
         loyalty_accounts_decode(buffer_span(&codec.bytes), &codec.arena, &request, &codec.refusal),
         STATUS_OK);
-    ck_assert_uint_eq(request.limit, LOYALTY_PAGE_MAX);
-    message.limit = LOYALTY_PAGE_MAX + 1;
+    ck_assert_uint_eq(request.limit, REQUEST_PAGE_MAX);
+    message.limit = REQUEST_PAGE_MAX + 1;
     buffer_clear(&codec.bytes);
     ck_assert_int_eq(pb_pack(&message.base, &codec.bytes), STATUS_OK);
     ck_assert_int_eq(

@@ -1,4 +1,5 @@
 /* link: loyalty_service */
+#include "common/wire/message.h"
 #include "common/wire/pb.h"
 #include "kith/v1/loyalty.pb-c.h"
 #include "services/loyalty/loyalty_query.h"
@@ -156,11 +157,11 @@ START_TEST(the_largest_page_fits_a_reply)
 {
     struct question question;
     question_init(&question);
-    for (int i = 0; i <= LOYALTY_PAGE_MAX; i++) {
+    for (int i = 0; i <= REQUEST_PAGE_MAX; i++) {
         ck_assert_uint_ne(ledger_earn(&question.ledger, 0, 1, 1000), 0);
     }
-    const Kith__V1__StatementReply *reply = statement_ask(&question, 1, 0, LOYALTY_PAGE_MAX);
-    ck_assert_uint_eq(reply->n_lines, LOYALTY_PAGE_MAX);
+    const Kith__V1__StatementReply *reply = statement_ask(&question, 1, 0, REQUEST_PAGE_MAX);
+    ck_assert_uint_eq(reply->n_lines, REQUEST_PAGE_MAX);
     ck_assert(reply->more);
     question_release(&question);
 }

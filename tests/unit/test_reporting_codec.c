@@ -1,4 +1,5 @@
 /* link: reporting_service */
+#include "common/wire/message.h"
 #include "common/wire/pb.h"
 #include "kith/v1/loyalty.pb-c.h"
 #include "kith/v1/reporting.pb-c.h"
@@ -132,7 +133,7 @@ START_TEST(an_empty_daily_request_means_all_days_without_a_split)
     ck_assert_uint_eq(request.by.size, 0);
     ck_assert_int_eq(request.from_day, days_from_civil(1, 1, 1));
     ck_assert_int_eq(request.to_day, days_from_civil(9999, 12, 31));
-    ck_assert_uint_eq(request.limit, REPORTING_PAGE_DEFAULT);
+    ck_assert_uint_eq(request.limit, REQUEST_PAGE_DEFAULT);
     ck_assert_uint_eq(request.after.size, 0);
     ck_assert_int_eq(reporting_totals_decode(span_of(NULL, 0), &codec.arena, &codec.refusal),
                      STATUS_OK);
@@ -161,7 +162,7 @@ START_TEST(each_fault_of_a_daily_request_is_named)
     ck_assert_str_eq(codec.refusal.violations[0].field, "from_day");
     message.from_day = 5;
     message.has_limit = true;
-    message.limit = REPORTING_PAGE_MAX + 1;
+    message.limit = REQUEST_PAGE_MAX + 1;
     char empty[] = "";
     message.by = empty;
     ck_assert_int_eq(daily_try(&codec, &message, &request), STATUS_MALFORMED);
@@ -170,9 +171,9 @@ START_TEST(each_fault_of_a_daily_request_is_named)
     ck_assert_str_eq(codec.refusal.violations[1].field, "limit");
     ck_assert_uint_eq(request.limit, 4711);
     message.by = NULL;
-    message.limit = REPORTING_PAGE_MAX;
+    message.limit = REQUEST_PAGE_MAX;
     ck_assert_int_eq(daily_try(&codec, &message, &request), STATUS_OK);
-    ck_assert_uint_eq(request.limit, REPORTING_PAGE_MAX);
+    ck_assert_uint_eq(request.limit, REQUEST_PAGE_MAX);
     codec_release(&codec);
 }
 END_TEST
@@ -186,7 +187,7 @@ START_TEST(a_request_with_an_unknown_field_or_too_long_is_refused)
         reporting_totals_decode(span_of(unknown, sizeof unknown), &codec.arena, &codec.refusal),
         STATUS_MALFORMED);
     ck_assert_str_eq(codec.refusal.message, "the body is not a TotalsRequest");
-    static uint8_t large[REPORTING_REQUEST_BYTES + 1];
+    static uint8_t large[REQUEST_BYTES_MAX + 1];
     ck_assert_int_eq(
         reporting_totals_decode(span_of(large, sizeof large), &codec.arena, &codec.refusal),
         STATUS_MALFORMED);

@@ -1,9 +1,4 @@
-#include "common/event/field.h"
-
-#define WIRE_FIXED64 1U
-#define WIRE_FIXED32 5U
-
-#define FIELD_NUMBER_MAX ((UINT64_C(1) << 29) - 1)
+#include "common/base/field.h"
 
 static bool bytes_take(struct span *rest, uint64_t size, struct span *bytes)
 {
@@ -26,10 +21,10 @@ static bool value_take(struct span *rest, uint64_t wire, struct field *field)
     case FIELD_WIRE_BYTES:
         field->kind = FIELD_BYTES;
         return field_varint_take(rest, &size) && bytes_take(rest, size, &field->bytes);
-    case WIRE_FIXED64:
-    case WIRE_FIXED32:
+    case FIELD_WIRE_FIXED64:
+    case FIELD_WIRE_FIXED32:
         field->kind = FIELD_FIXED;
-        return bytes_take(rest, wire == WIRE_FIXED64 ? 8 : 4, &field->bytes);
+        return bytes_take(rest, wire == FIELD_WIRE_FIXED64 ? 8 : 4, &field->bytes);
     default:
         return false;
     }

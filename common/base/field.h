@@ -1,19 +1,19 @@
 /*
  * Fields of a Protocol Buffers message, read and written one at a time.
  *
- * Events are the suite's hottest messages, and they come from outside. Generated code
- * copies every text, loses what follows a NUL in it and keeps quiet about a field that
- * stands twice. Here a text is a span of the bytes that came, and each field is seen as it
- * stands. Only what events need is here; other messages are read by generated code, and
- * tests hold both readings of an event together.
+ * Events, headers and blocks are the suite's hottest messages. Generated code copies every
+ * text, loses what follows a NUL in it and keeps quiet about a field that stands twice. Here
+ * a text is a span of the bytes that came, and each field is seen as it stands; what a
+ * message may hold is its reader's affair. Other messages are read by generated code.
  *
  * What runs for each field is inline: it is a quarter of what an event costs.
  */
-#ifndef KITH_EVENT_FIELD_H
-#define KITH_EVENT_FIELD_H
+#ifndef KITH_BASE_FIELD_H
+#define KITH_BASE_FIELD_H
 
 #include "common/base/bytes.h"
 
+#include <endian.h>
 #include <string.h>
 
 enum field_kind { FIELD_VARINT, FIELD_FIXED, FIELD_BYTES };
@@ -22,7 +22,7 @@ struct field {
     uint32_t number;
     enum field_kind kind;
     uint64_t value;    /* FIELD_VARINT */
-    struct span bytes; /* FIELD_BYTES: text, bytes or an embedded message */
+    struct span bytes; /* FIELD_BYTES: text, bytes or an embedded message; FIELD_FIXED: 4 or 8 */
 };
 
 enum field_step {
@@ -33,7 +33,11 @@ enum field_step {
 
 /* The wire's own numbers; 3 and 4 are groups, which nobody here sends. */
 #define FIELD_WIRE_VARINT 0U
+#define FIELD_WIRE_FIXED64 1U
 #define FIELD_WIRE_BYTES 2U
+#define FIELD_WIRE_FIXED32 5U
+
+#define FIELD_NUMBER_MAX ((UINT32_C(1) << 29) - 1)
 /* The least that a field takes: tag, and a number or a length. */
 #define FIELD_BYTES_LEAST 2
 
@@ -59,7 +63,8 @@ static inline bool field_varint_take(struct span *rest, uint64_t *value)
     return false;
 }
 
-/* Takes the first field off `rest`. FIELD_BROKEN: what is left is of no use. */
+/* Takes the first field off `rest` and sets what its kind has, the rest of `field` staying as
+ * it was. FIELD_BROKEN: what is left is of no use. */
 static inline enum field_step field_next(struct span *rest, struct field *field)
 {
     /* Nearly all fields have a number below 16 and are shorter than 128 bytes. */
@@ -93,6 +98,14 @@ static inline int64_t field_signed(uint64_t value)
     return (value & 1U) == 0 ? (int64_t)half : -(int64_t)half - 1;
 }
 
+/* The least bytes that hold `value`. */
+static inline size_t field_varint_size(uint64_t value)
+{
+    /* Seven bits a byte, without a division: 9/64 is close enough to 1/7 up to 64 bits. */
+    unsigned bits = 64U - (unsigned)__builtin_clzll(value | 1U);
+    return (bits * 9U + 64U) / 64U;
+}
+
 /* Writes fields, or only counts their bytes: a message is written by one function that runs
  * once without `out`, to learn the size, and once with that much room. */
 struct field_writer {
@@ -103,9 +116,7 @@ struct field_writer {
 static inline void field_put_varint(struct field_writer *writer, uint64_t value)
 {
     if (writer->out == NULL) {
-        /* Seven bits a byte, without a division: 9/64 is close enough to 1/7 up to 64 bits. */
-        unsigned bits = 64U - (unsigned)__builtin_clzll(value | 1U);
-        writer->size += (bits * 9U + 64U) / 64U;
+        writer->size += field_varint_size(value);
         return;
     }
     uint64_t left = value;
@@ -127,6 +138,16 @@ static inline void field_put_signed(struct field_writer *writer, uint32_t number
 {
     uint64_t doubled = (uint64_t)value << 1U;
     field_put_unsigned(writer, number, value < 0 ? ~doubled : doubled);
+}
+
+static inline void field_put_fixed64(struct field_writer *writer, uint32_t number, uint64_t value)
+{
+    field_put_varint(writer, (uint64_t)number << 3U | FIELD_WIRE_FIXED64);
+    if (writer->out != NULL) {
+        uint64_t little = htole64(value);
+        memcpy(writer->out + writer->size, &little, sizeof little);
+    }
+    writer->size += sizeof value;
 }
 
 /* Begins an embedded message of `size` bytes; the caller puts its fields next. */
