@@ -88,9 +88,6 @@ static bool block_evolve(void *argument, const struct block *block)
         return false;
     }
     ledger_block_end(&evolve.change, now_ms, block->header.wall_ms);
-    if (block->header.wall_ms > replay->wall_ms) {
-        replay->wall_ms = block->header.wall_ms;
-    }
     replay->position = block_position(block);
     replay->blocks += 1;
     run->status = checkpoint_as_needed(replay);

@@ -14,7 +14,6 @@ struct replay {
     struct store *store;
     struct arena arena;
     struct journal_position position; /* after the newest block evolved */
-    int64_t wall_ms;                  /* the newest wall time of a block */
     uint64_t blocks;
 };
 

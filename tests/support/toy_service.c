@@ -359,7 +359,7 @@ static void toy_fold(void *service, struct turn *turn, const struct feed_name *f
     be64_put(bytes, (uint64_t)(n * factor_of(turn)));
     be64_put(bytes + 8, fact->seq);
     (void)amount_emit(turn, TOY_ECHOED, fact->customer, bytes);
-    if (fact->type == TOY_ADDED && n % 10 == TOY_TIMER_DIGIT && toy->options.timer_ms > 0) {
+    if (fact->type == TOY_ADDED && n % 10 == TOY_TIMER_DIGIT && toy->options.timer_ms != 0) {
         be64_put(bytes, 1);
         be_time_put(bytes + 8, turn_now(turn) + toy->options.timer_ms);
         (void)amount_emit(turn, TOY_TIMED, fact->customer, bytes);

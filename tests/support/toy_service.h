@@ -40,7 +40,7 @@ struct toy_options {
     bool folds_to_nothing;
     bool keeps_keys_for_ever;
     bool keeps_no_journal;
-    int64_t timer_ms; /* how far ahead a folded amount sets its timer; 0: never */
+    int64_t timer_ms; /* how far ahead a folded amount sets its timer, or back; 0: never */
 };
 
 struct toy {

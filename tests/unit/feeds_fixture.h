@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NODES_MAX 4
+#define NODES_MAX 5
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
 
 struct town {
@@ -61,16 +61,21 @@ static inline void town_pass(struct town *town, int64_t ms)
     town->clock.monotonic_ms += ms;
 }
 
-/* So many turns of each, with 10 ms between them. */
+/* A turn of each of the first `count` that are there, and 10 ms. */
+static inline void town_round(struct town *town, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (town->nodes[i].shell != NULL) {
+            toy_node_turn(&town->nodes[i]);
+        }
+    }
+    town_pass(town, 10);
+}
+
 static inline void town_run(struct town *town, int rounds)
 {
     for (int round = 0; round < rounds; round++) {
-        for (size_t i = 0; i < town->count; i++) {
-            if (town->nodes[i].shell != NULL) {
-                toy_node_turn(&town->nodes[i]);
-            }
-        }
-        town_pass(town, 10);
+        town_round(town, town->count);
     }
 }
 

@@ -300,20 +300,25 @@ static const char *name_end(const char *at)
     return at;
 }
 
-/* {name="value",...} with \\, \" and \n as the only escapes. */
+/* ="value" with \\, \" and \n as the only escapes. */
+static const char *value_end(const char *at)
+{
+    ck_assert_msg(at[0] == '=' && at[1] == '"', "no value: %.40s", at);
+    at += 2;
+    while (*at != '"') {
+        bool is_escape = *at == '\\';
+        ck_assert(*at != '\0' && *at != '\n');
+        ck_assert(!is_escape || strchr("\\\"n", at[1]) != NULL);
+        at += is_escape ? 2 : 1;
+    }
+    return at + 1;
+}
+
+/* {name="value",...} */
 static const char *labels_end(const char *at)
 {
     while (*at != '}') {
-        at = name_end(at + 1);
-        ck_assert_msg(at[0] == '=' && at[1] == '"', "no value: %.40s", at);
-        for (at += 2; *at != '"'; at++) {
-            ck_assert(*at != '\0' && *at != '\n');
-            if (*at == '\\') {
-                at++;
-                ck_assert(*at == '\\' || *at == '"' || *at == 'n');
-            }
-        }
-        at++;
+        at = value_end(name_end(at + 1));
         ck_assert_msg(*at == ',' || *at == '}', "no end: %.40s", at);
     }
     return at + 1;
@@ -356,12 +361,24 @@ static void comment_read(const char *line, struct family *family)
     family->has_type = true;
 }
 
-/* Returns how many families there are; each of them once. */
+#define FAMILIES_MAX 128
+
+/* Each family stands there once. */
+static void name_is_new(const char (*names)[80], size_t count, const char *name)
+{
+    size_t same = 0;
+    for (size_t i = 0; i < count; i++) {
+        same += strcmp(names[i], name) == 0 ? 1 : 0;
+    }
+    ck_assert_msg(same == 0, "%s stands there twice", name);
+    ck_assert_uint_lt(count, FAMILIES_MAX);
+}
+
+/* Returns how many families there are. */
 static size_t metrics_read(char *text)
 {
     struct family family = { .samples = 0 };
-    static const size_t names_max = 128;
-    char(*names)[80] = memory_allocate(names_max * sizeof *names);
+    char names[FAMILIES_MAX][80];
     size_t count = 0;
     ck_assert_int_eq(text[strlen(text) - 1], '\n');
     char *next = NULL;
@@ -373,14 +390,10 @@ static size_t metrics_read(char *text)
         }
         comment_read(line, &family);
         if (family.has_type) {
-            for (size_t i = 0; i < count; i++) {
-                ck_assert_str_ne(names[i], family.name);
-            }
-            ck_assert_uint_lt(count, names_max);
+            name_is_new((const char(*)[80])names, count, family.name);
             memcpy(names[count++], family.name, sizeof family.name);
         }
     }
-    free(names);
     return count;
 }
 

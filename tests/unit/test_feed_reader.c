@@ -5,6 +5,7 @@
 #include "tests/support/toy_service.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

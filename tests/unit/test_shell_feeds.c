@@ -175,6 +175,25 @@ START_TEST(facts_from_before_a_change_of_rules_stay_as_they_were)
 }
 END_TEST
 
+/* What the only consumer of ingestion has made durable, as ingestion tells it. */
+static uint64_t durable_of_consumer(struct town *town)
+{
+    struct toy_answer answer;
+    (void)town_hear(town, 0);
+    buffer_clear(&town->clients[0].body);
+    (void)toy_client_send(&town->clients[0], TRANSPORT_COMMAND, "service.Status", NULL);
+    toy_node_turn(&town->nodes[0]);
+    ck_assert(toy_client_answer(&town->clients[0], TRANSPORT_COMMAND, &answer));
+    Kith__V1__StatusReply *reply =
+        kith__v1__status_reply__unpack(NULL, answer.body.size, answer.body.data);
+    ck_assert_ptr_nonnull(reply);
+    ck_assert_uint_eq(reply->n_consumers, 1);
+    uint64_t durable = reply->consumers[0]->durable_position;
+    kith__v1__status_reply__free_unpacked(reply, NULL);
+    toy_answer_release(&answer);
+    return durable;
+}
+
 START_TEST(a_service_without_journal_reads_again_from_its_checkpoint)
 {
     struct town town;
@@ -189,9 +208,12 @@ START_TEST(a_service_without_journal_reads_again_from_its_checkpoint)
     town_send_add(&town, 0, &(struct toy_add){ "anna", 5, 0 });
     town_run(&town, 50);
     ck_assert(!store_checkpoint_running(town.nodes[1].store));
+    town_run(&town, 60);
+    ck_assert_uint_eq(durable_of_consumer(&town), 1);
     town_send_add(&town, 0, &(struct toy_add){ "anna", 6, 0 });
     town_run(&town, 3);
     ck_assert_int_eq(town_sum(&town, 1, "anna"), 11);
+    ck_assert_uint_eq(durable_of_consumer(&town), 1);
     for (int i = 0; i < 3; i++) { /* what is not in a checkpoint is folded once more */
         toy_node_crash(&town.nodes[1]);
         toy_node_reopen(&town.nodes[1]);
@@ -530,6 +552,13 @@ START_TEST(time_goes_on_while_a_feed_stands_still)
     ck_assert_int_eq(town_sum(&town, 1, "anna"), 5);
     town_run(&town, 20);
     ck_assert_int_eq(town_sum(&town, 1, "anna"), 11);
+    toy_node_crash(&town.nodes[1]); /* and then it never hears how far its producer is */
+    toy_node_reopen(&town.nodes[1]);
+    town_run(&town, 5);
+    not_ready(&town, 1, "ingestion/0");
+    town_send_at(&town, 1, &(struct toy_add){ "anna", 7, town.clock.wall_ms + 200 });
+    town_run(&town, 30);
+    ck_assert_int_eq(town_sum(&town, 1, "anna"), 18);
     town_end(&town);
 }
 END_TEST
@@ -578,14 +607,16 @@ START_TEST(a_block_that_the_filter_left_out_does_not_move_time)
 {
     struct town town;
     struct toy_node_options shard = segmentation;
+    struct toy_node_options silent = loyalty;
     char own[16];
     char other[16];
     customer_of_shard(false, own);
     customer_of_shard(true, other);
     shard.shards = 2;
+    silent.toy.folds_to_nothing = true;
     town_begin(&town);
     town_add(&town, &ingestion);
-    town_add(&town, &loyalty);
+    town_add(&town, &silent);
     town_run(&town, 5);
     int64_t then = town.clock.wall_ms;
     town_send_add(&town, 0, &(struct toy_add){ own, 5, 0 });

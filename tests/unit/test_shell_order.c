@@ -5,7 +5,7 @@
 /* The event clock: what services make of one ingestion journal does not depend on when what
  * arrives, in which portions, or on who was restarted. */
 
-#define ADDS 80
+#define ADDS 50
 #define RUNS 3
 /* Instants are so far apart, and timers whole multiples of it: much falls together. */
 #define GRAIN_MS 50
@@ -32,12 +32,15 @@ static void story_draw(struct chance *chance, struct story *story)
     }
 }
 
-/* ingestion, and behind it each service that reads all those before it. */
-static void services_add(struct town *town, size_t count, struct chance *chance)
+/* ingestion, and behind it each service that reads all those before it. Which of them sets
+ * what timers is the variant's. */
+static void services_add(struct town *town, size_t count, size_t variant, struct chance *chance)
 {
-    static const char *const names[] = { "ingestion", "loyalty", "segmentation", "campaign" };
+    static const char *const names[] = { "ingestion", "loyalty", "segmentation", "campaign",
+                                         "reporting" };
+    static const int64_t timers_ms[] = { 0, 7 * GRAIN_MS, 14 * GRAIN_MS, -GRAIN_MS, 0 };
     static const uint32_t batches[] = { 1, 7, LIMIT_TURN_REQUESTS };
-    static const uint32_t slices[] = { 4, 560, 8000 };
+    static const uint32_t slices[] = { 300, 1500, 8000 };
     for (size_t i = 0; i < count; i++) {
         struct toy_node_options options = { .event_clock = true };
         options.toy.name = names[i];
@@ -46,7 +49,7 @@ static void services_add(struct town *town, size_t count, struct chance *chance)
         }
         options.toy.read_count = i;
         options.toy.folds_echoes = true;
-        options.toy.timer_ms = 7 * GRAIN_MS * (int64_t)(i % 3);
+        options.toy.timer_ms = timers_ms[(i + variant) % count];
         if (chance != NULL) {
             options.turn_requests_max = batches[chance_below(chance, 3)];
             options.turn_bytes_max = i == 0 ? 0 : slices[chance_below(chance, 3)];
@@ -64,11 +67,8 @@ static void tell_in_order(struct town *town, const struct story *story)
         town_send_add(town, 0, &story->adds[i]);
     }
     for (size_t i = 0; i < town->count; i++) {
-        for (int turn = 0; turn < 300; turn++) {
-            for (size_t n = 0; n <= i; n++) {
-                toy_node_turn(&town->nodes[n]);
-            }
-            town_pass(town, 10);
+        for (int round = 0; round < 300; round++) {
+            town_round(town, i + 1);
         }
     }
 }
@@ -133,8 +133,8 @@ static void same_story(size_t count, uint64_t seed)
     story_draw(&drawn, story);
     town_begin(calm);
     town_begin(stormy);
-    services_add(calm, count, NULL);
-    services_add(stormy, count, &storm.chance);
+    services_add(calm, count, seed % count, NULL);
+    services_add(stormy, count, seed % count, &storm.chance);
     tell_in_order(calm, story);
     tell_in_a_storm(stormy, &storm, story);
     for (size_t i = 0; i < count; i++) {
@@ -159,10 +159,11 @@ START_TEST(facts_do_not_depend_on_what_arrives_when)
 }
 END_TEST
 
-/* Two derived feeds: what time makes of a cause in one may come after the other's answer. */
-START_TEST(nor_do_they_where_one_service_reads_three)
+/* Several derived feeds: what time makes of a cause in one comes after the others' answers,
+ * and an answer to an answer after both. */
+START_TEST(nor_do_they_where_services_read_several)
 {
-    same_story(4, chance_draw("test_shell_order").state + (uint64_t)_i);
+    same_story(4 + (size_t)_i % 2, chance_draw("test_shell_order").state + (uint64_t)_i);
 }
 END_TEST
 
@@ -259,15 +260,48 @@ START_TEST(what_is_due_already_does_not_wait_for_the_next_fact)
 }
 END_TEST
 
+/* Loyalty's timer is due as soon as it is set, but loyalty gets no turn to let it ring while
+ * the others go on: they must wait with what comes after it. */
+START_TEST(others_wait_for_what_is_due_already)
+{
+    static const int64_t amounts[] = { 7, 7, 1, 7, 7, 1 };
+    struct town *town = memory_allocate(sizeof *town);
+    town_begin(town);
+    services_add(town, 4, 2, NULL); /* the variant in which loyalty's timers are in the past */
+    town_run(town, 20);             /* all Fetches are parked */
+    town_send_add(town, 0, &(struct toy_add){ "anna", TOY_TIMER_DIGIT, TOY_WALL_MS });
+    toy_node_turn(&town->nodes[0]);
+    toy_node_turn(&town->nodes[1]);
+    for (int turn = 0; turn < 10; turn++) {
+        toy_node_turn(&town->nodes[2]);
+        toy_node_turn(&town->nodes[3]);
+        toy_node_turn(&town->nodes[0]);
+    }
+    town_run(town, 200);
+    struct seen_facts seen = town_see(town, 3);
+    size_t echoes = 0;
+    for (size_t i = 0; i < seen.count; i++) {
+        bool is_echo = seen.facts[i].type == TOY_ECHOED; /* not a timer of its own */
+        ck_assert(!is_echo || (echoes < 6 && seen.facts[i].amount == amounts[echoes]));
+        echoes += is_echo ? 1 : 0;
+    }
+    ck_assert_uint_eq(echoes, 6);
+    free(seen.facts);
+    town_end(town);
+    free(town);
+}
+END_TEST
+
 static Suite *shell_order_suite(void)
 {
     Suite *suite = suite_create("shell_order");
     TCase *order = tcase_create("order");
     tcase_set_timeout(order, 60);
     tcase_add_loop_test(order, facts_do_not_depend_on_what_arrives_when, 0, RUNS);
-    tcase_add_loop_test(order, nor_do_they_where_one_service_reads_three, 0, RUNS);
+    tcase_add_loop_test(order, nor_do_they_where_services_read_several, 0, RUNS + 1);
     tcase_add_loop_test(order, what_is_due_comes_in_slices_before_what_comes_later, 0, 2);
     tcase_add_test(order, what_is_due_already_does_not_wait_for_the_next_fact);
+    tcase_add_test(order, others_wait_for_what_is_due_already);
     suite_add_tcase(suite, order);
     return suite;
 }

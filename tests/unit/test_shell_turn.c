@@ -100,6 +100,32 @@ START_TEST(a_turn_makes_as_many_blocks_as_it_needs_in_one_commit)
 }
 END_TEST
 
+START_TEST(outcomes_are_found_in_each_block_of_a_turn)
+{
+    struct bench bench;
+    char key[16];
+    bench_begin(&bench, &(struct toy_node_options){ 0 });
+    for (uint32_t i = 0; i < 6; i++) {
+        (void)snprintf(key, sizeof key, "k%u", i);
+        toy_many_encode(10 + i, 40000, &bench.client.body);
+        (void)toy_client_send(&bench.client, TRANSPORT_COMMAND, "toy.Many", key);
+    }
+    toy_node_turn(&bench.node);
+    ck_assert_uint_eq(hear_all(&bench), 6);
+    ck_assert_uint_gt(journal_measure(&bench).blocks, 2);
+    bench_agrees(&bench);
+    for (uint32_t i = 0; i < 12; i++) {
+        if (i == 6) {
+            bench_crash(&bench);
+        }
+        (void)snprintf(key, sizeof key, "k%u", i % 6);
+        ck_assert_int_eq(many(&bench, key, 10 + i % 6, 40000).sum, 10 + i % 6);
+    }
+    ck_assert_uint_eq(bench.node.toy.decided, 0);
+    bench_end(&bench);
+}
+END_TEST
+
 /* Much comes of little: intake stops while there is room for what one request may cause. */
 START_TEST(a_turn_whose_blocks_are_many_leaves_requests_for_the_next)
 {
@@ -405,6 +431,7 @@ static Suite *shell_turn_suite(void)
     tcase_add_test(bounds, a_turn_may_be_told_to_take_fewer_requests);
     tcase_add_test(bounds, a_turn_takes_so_many_bytes_and_no_more);
     tcase_add_test(bounds, a_turn_makes_as_many_blocks_as_it_needs_in_one_commit);
+    tcase_add_test(bounds, outcomes_are_found_in_each_block_of_a_turn);
     tcase_add_test(bounds, a_turn_whose_blocks_are_many_leaves_requests_for_the_next);
     tcase_add_test(bounds, replies_of_the_largest_size_are_kept_too);
     tcase_add_test(bounds, a_full_store_refuses_commands_and_goes_on_with_the_rest);
