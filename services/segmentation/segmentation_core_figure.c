@@ -186,7 +186,9 @@ static void history_prune(struct hand *hand)
     if (hand->customer.oldest_ms > prune.end_ms) {
         return;
     }
-    struct segmentation_event_key from = { .customer = hand->id, .at_ms = INT64_MIN };
+    /* Not from the beginning: what was pruned before may lie there as tombstones still. */
+    struct segmentation_event_key from = { .customer = hand->id,
+                                           .at_ms = hand->customer.oldest_ms };
     segmentation_entry_walk(&hand->change->view, from, prune_visit, &prune);
     for (size_t i = 0; i < prune.count; i++) {
         segmentation_entry_delete(hand->change, prune.keys[i]);
