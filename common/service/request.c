@@ -217,6 +217,13 @@ static enum status method_run(struct shell *shell, const struct message *message
     return status;
 }
 
+/* How long the message in hand has waited here for ticks or for the time of day. */
+static int64_t waited_ms(const struct shell *shell)
+{
+    return shell->options.clock.monotonic_ms(shell->options.clock.context) -
+           shell->waiting_since_ms;
+}
+
 /* False: the message must wait, for ticks that come first and have used up the turn, or for
  * the time of day. */
 static bool command_take(struct shell *shell, const struct message *message,
@@ -237,6 +244,14 @@ static bool command_take(struct shell *shell, const struct message *message,
     }
     if (status != STATUS_OK) {
         refusal.status = status;
+        refusal_reply(shell, &message->route, header->request_id, &refusal);
+        return true;
+    }
+    if (header->timeout_ms > 0 && waited_ms(shell) > (int64_t)header->timeout_ms) {
+        (void)refusal_set(&refusal, STATUS_TIMEOUT,
+                          "waited longer than its timeout_ms of %" PRIu32
+                          " and was not decided; send again with the same key",
+                          header->timeout_ms);
         refusal_reply(shell, &message->route, header->request_id, &refusal);
         return true;
     }
@@ -294,6 +309,8 @@ bool requests_take(struct shell *shell, size_t slice_bytes)
         if (!shell->has_waiting) {
             shell->has_waiting =
                 transport->receive(transport->context, TRANSPORT_COMMAND, &shell->waiting);
+            shell->waiting_since_ms =
+                shell->options.clock.monotonic_ms(shell->options.clock.context);
         }
         if (!shell->has_waiting || !message_take(shell, &shell->waiting)) {
             break;

@@ -107,6 +107,7 @@ struct shell {
     struct outgoing outgoing[LIMIT_TURN_REQUESTS];
     struct message waiting; /* a request that could not be decided yet: ticks first */
     bool has_waiting;
+    int64_t waiting_since_ms; /* monotonic */
     struct feed_producer *producer;
     struct feed_inputs inputs; /* as of the newest synced block */
     struct feed_reader *readers[LIMIT_FEEDS];

@@ -324,6 +324,7 @@ uint64_t toy_client_send(struct toy_client *client, enum transport_server server
                          const char *method, const char *key)
 {
     struct request_header header = header_of(method, key, client->clock->wall_ms);
+    header.timeout_ms = client->timeout_ms;
     return send_header(client, server, &header);
 }
 

@@ -88,6 +88,7 @@ struct toy_client {
     struct transport transport;
     const struct toy_clock *clock;
     uint64_t request_id; /* of the newest request */
+    uint32_t timeout_ms; /* of the requests to come; 0: none */
     struct buffer header;
     struct buffer body;
 };

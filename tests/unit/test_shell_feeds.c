@@ -511,6 +511,26 @@ START_TEST(a_command_is_decided_by_the_wall_clock_where_no_producer_is_heard)
 }
 END_TEST
 
+START_TEST(a_command_whose_time_is_over_while_it_waits_is_not_decided)
+{
+    struct town town;
+    struct toy_answer answer;
+    town_begin(&town);
+    town_add(&town, &loyalty); /* it has no now yet, and waits to hear one */
+    town.clients[0].timeout_ms = 50;
+    town_send_add(&town, 0, &(struct toy_add){ "anna", 5, 0 });
+    town_run(&town, 6);
+    ck_assert(!toy_client_answer(&town.clients[0], TRANSPORT_COMMAND, &answer));
+    town_run(&town, 1);
+    ck_assert(toy_client_answer(&town.clients[0], TRANSPORT_COMMAND, &answer));
+    ck_assert_int_eq(answer.header.refusal.status, STATUS_TIMEOUT);
+    toy_answer_release(&answer);
+    town_run(&town, 110);
+    ck_assert_int_eq(town_sum(&town, 0, "anna"), 0);
+    town_end(&town);
+}
+END_TEST
+
 START_TEST(a_new_service_folds_history_at_the_time_of_history)
 {
     struct town town;
@@ -664,6 +684,7 @@ static Suite *shell_feeds_suite(void)
     TCase *timing = tcase_create("timing");
     tcase_set_timeout(timing, 30);
     tcase_add_test(timing, a_command_is_decided_by_the_wall_clock_where_no_producer_is_heard);
+    tcase_add_test(timing, a_command_whose_time_is_over_while_it_waits_is_not_decided);
     tcase_add_test(timing, a_new_service_folds_history_at_the_time_of_history);
     tcase_add_test(timing, time_goes_on_while_a_feed_stands_still);
     tcase_add_test(timing, time_goes_on_while_a_producer_with_more_to_say_is_gone);
