@@ -5,6 +5,7 @@
 #include "common/base/time_text.h"
 #include "kith_version.h"
 
+#include <assert.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,6 +85,7 @@ static const char *value_take(char **argv, int argc, int *at, const char *name, 
 {
     size_t size = strlen(name);
     const char *word = argv[*at];
+    assert(word != NULL); /* argv holds argc of them */
     if (strncmp(word, name, size) != 0 || (word[size] != '=' && word[size] != '\0')) {
         return NULL;
     }
