@@ -163,7 +163,7 @@ const struct command commands_tail[] = {
               "\n"
               "examples:\n"
               "  kith tail ingestion --count 3\n"
-              "  kith tail loyalty --from 1000 | jq 'select(.type==\"points_spent\")'\n"
+              "  kith tail loyalty --from 1000 | jq 'select(.type==\"points.spent\")'\n"
               "  kith tail segmentation --follow\n",
       .needs_suite = true,
       .run = tail_run },

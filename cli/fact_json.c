@@ -15,8 +15,10 @@
 
 /* ---- names */
 
-/* "FACT_POINTS_EARNED" without its first `skip` letters, in small ones. */
-static json_t *enum_json(const ProtobufCEnumDescriptor *descriptor, int value, size_t skip)
+/* "FACT_POINTS_EARNED" without its first `skip` letters, in small ones, its words joined by
+ * `joint`. */
+static json_t *enum_json(const ProtobufCEnumDescriptor *descriptor, int value, size_t skip,
+                         char joint)
 {
     const ProtobufCEnumValue *known = protobuf_c_enum_descriptor_get_value(descriptor, value);
     char text[64];
@@ -28,13 +30,16 @@ static json_t *enum_json(const ProtobufCEnumDescriptor *descriptor, int value, s
     for (char *at = text; *at != '\0'; at++) {
         int letter = (tolower)((unsigned char)*at); /* in brackets: glibc's macro is a page */
         *at = (char)letter;
+        if (*at == '_') {
+            *at = joint;
+        }
     }
     return json_string(text);
 }
 
 json_t *fact_type_json(uint32_t type)
 {
-    return enum_json(&kith__v1__fact_type__descriptor, (int)type, strlen("FACT_"));
+    return enum_json(&kith__v1__fact_type__descriptor, (int)type, strlen("FACT_"), '.');
 }
 
 /* ---- ingestion */
@@ -78,7 +83,7 @@ static void quarantined_put(json_t *object, const void *message)
     output_put(object, "entry", output_unsigned(body->entry));
     output_put(object, "reason",
                enum_json(&kith__v1__quarantine_reason__descriptor, (int)body->reason,
-                         strlen("QUARANTINE_")));
+                         strlen("QUARANTINE_"), '_'));
     output_put(object, "explanation", output_text_or_null(body->explanation));
     output_put(object, "source", output_text_or_null(body->source));
     output_put(object, "id", output_text_or_null(body->id));
@@ -107,9 +112,9 @@ static void posted_put(json_t *object, const void *message)
     output_put(object, "points", json_integer(body->points));
     output_put(object, "balance_after", json_integer(body->balance_after));
     output_put(object, "number", output_unsigned(body->number));
-    output_put(
-        object, "counter",
-        enum_json(&kith__v1__ledger_account__descriptor, (int)body->counter, strlen("LEDGER_")));
+    output_put(object, "counter",
+               enum_json(&kith__v1__ledger_account__descriptor, (int)body->counter,
+                         strlen("LEDGER_"), '_'));
     if (body->source != NULL) {
         output_put(object, "source", output_text_or_null(body->source));
         output_put(object, "event_id", output_text_or_null(body->event_id));

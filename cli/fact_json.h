@@ -14,7 +14,7 @@
  * absent is left out, but for customer, which is null. `arena` is reset. */
 json_t *fact_json(const struct feed_name *feed, const struct fact *fact, struct arena *arena);
 
-/* "points_earned"; of a type that this program does not know, its number. */
+/* "points.earned"; of a type that this program does not know, its number. */
 json_t *fact_type_json(uint32_t type);
 
 #endif

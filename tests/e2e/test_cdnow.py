@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 """A year and a half of real purchases: every figure that is known of them, whichever way they come
 in. Needs the data sets; see KITH_DATA in ./test --help."""
+import json
 import random
 import shutil
 import time
+from collections import Counter
 
 import cdnow
 import feeds
@@ -105,7 +107,8 @@ event:
 
 
 def facts_by_batches(file, map_of, rows, size):
-    """All three feeds after a load in the order of time, in batches of `size`."""
+    """All three feeds after a load in the order of time, in batches of `size`, and the names
+    that `kith tail` gives to the facts of segmentation."""
     with suite.Suite(cdnow.CONFIG, key=KEY) as kith:
         kith.up()
         begin = time.monotonic()
@@ -114,7 +117,10 @@ def facts_by_batches(file, map_of, rows, size):
         feeds.settle(kith)
         print(f"  {rows} rows in batches of {size}: {time.monotonic() - begin:.1f} s", flush=True)
         require(said == (rows, rows, 0, 0), f"batches of {size}: {said}")
-        return {feed: feeds.read(kith, feed) for feed in ("ingestion", "loyalty", "segmentation")}
+        facts = {feed: feeds.read(kith, feed) for feed in ("ingestion", "loyalty", "segmentation")}
+        with open(kith.tail("segmentation"), encoding="utf-8") as lines:
+            facts["names"] = Counter(json.loads(line)["type"] for line in lines)
+        return facts
 
 
 def same_in_batches_of(sizes, *load):
@@ -134,6 +140,8 @@ def batches_cannot_be_seen_in_the_facts():
     moves = [sum(fact.type == kind for fact in facts["segmentation"]) for kind in
              (block_pb2.FACT_SEGMENT_ENTERED, block_pb2.FACT_SEGMENT_EXITED)]
     require(moves == [cdnow.ENTERED, cdnow.EXITED], f"entries and exits: {moves}")
+    names = {"rules.changed": 1, "segment.entered": cdnow.ENTERED, "segment.exited": cdnow.EXITED}
+    require(facts["names"] == names, f"kith tail names them {facts['names']}")
 
 
 def one_row_a_batch_cannot_be_seen_in_the_facts():

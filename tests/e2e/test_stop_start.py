@@ -72,7 +72,7 @@ class Load:
                           seed=len(self.files), days=timedelta(days=70),
                           begin=datetime.now(timezone.utc) - timedelta(days=80))
         self.files.append(rows)
-        self.loader = self.kith.ingest_begin(rows, rate=RATE)
+        self.loader = self.kith.ingest_begin(rows, "--wait", f"{DOWN_S + 60}s", rate=RATE)
         wait_until(lambda: self.accepted() > before, what="rows are accepted")
 
     def end(self):
