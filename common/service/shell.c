@@ -143,7 +143,6 @@ enum status shell_open(struct shell **shell, const struct shell_options *options
         (void)ledger_now_get(&opened->view, &opened->now_ms, &opened->wall_ms);
         readers_open(opened);
         feed_producer_open(&opened->producer, options->journal, self, options->transport);
-        opened->checkpoint_position = store_checkpoint(options->store);
         opened->checkpoint_at_ms = monotonic_now(opened) + options->limits->checkpoint_interval_ms;
         opened->dirty = opened->counters.recovered_blocks > 0;
         feeds_inputs_refresh(opened);
@@ -194,7 +193,6 @@ static void checkpoint_begin(struct shell *shell)
         shell->position.block += 1;
     }
     store_checkpoint_begin(shell->options.store, &shell->position);
-    shell->checkpoint_position = shell->position;
     memcpy(shell->checkpoint_cursors, shell->journalled, sizeof shell->checkpoint_cursors);
     shell->dirty = false;
     shell->checkpoint_at_ms = monotonic_now(shell) + shell->options.limits->checkpoint_interval_ms;

@@ -113,9 +113,7 @@ struct shell {
     struct feed_reader *readers[LIMIT_FEEDS];
     struct feed_cursor journalled[LIMIT_FEEDS]; /* what the journal knows */
     struct feed_cursor durable[LIMIT_FEEDS];    /* what a crash would leave */
-    unsigned reader_next;
-    struct journal_position position; /* after the newest durable block */
-    struct journal_position checkpoint_position;
+    struct journal_position position;           /* after the newest durable block */
     struct feed_cursor checkpoint_cursors[LIMIT_FEEDS];
     bool dirty; /* state has changed since the newest checkpoint began */
     int64_t checkpoint_at_ms;
