@@ -58,6 +58,9 @@ struct accepted_event {
     const struct attribute *attributes; /* the clear ones; personal values stay sealed */
     bool new_customer;
     struct hash128 content_hash;
+    /* Set by who opens them: accepted_event_open. */
+    size_t personal_count;
+    const struct attribute *personal;
 };
 
 /* The types that the suite knows by meaning; any other [a-z0-9_.] is a custom type. */

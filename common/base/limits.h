@@ -34,6 +34,9 @@
 /* Fetches and Waits that a service keeps until there is something to send. */
 #define LIMIT_PARKED 4096
 #define LIMIT_FETCH_WAIT_MS 30000
+/* Questions that a service keeps until their answer is known, by number and by size of one. */
+#define LIMIT_PARKED_QUESTIONS 1024
+#define LIMIT_PARKED_BODY_BYTES 256
 /* Blocks that a consumer holds until it may fold them, by bytes. */
 #define LIMIT_CONSUMER_BUFFER_BYTES (8 * 1024 * 1024)
 /* Producer shards that one service reads. */
@@ -59,5 +62,9 @@
 /* Records of the state: larger ones would go to LMDB's overflow pages. */
 #define LIMIT_STATE_KEY_BYTES 96
 #define LIMIT_STATE_VALUE_BYTES 1900
+
+/* Below this a disk is tight: turns and the pieces of checkpoints get small, so that little
+ * room ahead of each store is enough. Five services' largest turns fit above it. */
+#define LIMIT_DISK_TIGHT_BYTES (UINT64_C(256) * 1024 * 1024)
 
 #endif

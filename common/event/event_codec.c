@@ -29,7 +29,7 @@ enum accepted_field {
     ACCEPTED_NEW_CUSTOMER,
 };
 enum sealed_field { SEALED_ATTRIBUTE_NAME = 1, SEALED_ATTRIBUTE_VALUE };
-enum { SEALED_BYTES = 2 };
+enum sealed_value_field { SEALED_KEY_ID = 1, SEALED_BYTES };
 
 static const struct shape_field event_fields[] = {
     [EVENT_SOURCE] = { "source", FIELD_BYTES, false },
@@ -54,8 +54,19 @@ static const struct shape_field accepted_fields[] = {
     [ACCEPTED_NEW_CUSTOMER] = { "new_customer", FIELD_VARINT, false },
 };
 
+static const struct shape_field sealed_fields[] = {
+    [SEALED_ATTRIBUTE_NAME] = { "name", FIELD_BYTES, false },
+    [SEALED_ATTRIBUTE_VALUE] = { "value", FIELD_BYTES, false },
+};
+static const struct shape_field sealed_value_fields[] = {
+    [SEALED_KEY_ID] = { "key_id", FIELD_VARINT, false },
+    [SEALED_BYTES] = { "bytes", FIELD_BYTES, false },
+};
+
 static const struct shape event_shape = SHAPE_OF(event_fields);
 static const struct shape accepted_shape = SHAPE_OF(accepted_fields);
+static const struct shape sealed_shape = SHAPE_OF(sealed_fields);
+static const struct shape sealed_value_shape = SHAPE_OF(sealed_value_fields);
 
 static void event_field_decode(const struct field *field, struct event_faults *faults,
                                struct event *event)
@@ -269,16 +280,22 @@ static void accepted_field_decode(const struct field *field, struct event_faults
 
 /* The bounds that readers count on. What an event must mean was checked when it was accepted
  * and is not checked again: rules may change, facts do not. */
-static bool accepted_is_bounded(const struct accepted_event *event)
+static bool attributes_are_bounded(const struct attribute *attributes, size_t count)
 {
-    for (size_t i = 0; i < event->attribute_count; i++) {
-        const struct attribute *attribute = &event->attributes[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct attribute *attribute = &attributes[i];
         if (attribute->name.size < 1 || attribute->name.size > LIMIT_ID_BYTES ||
             attribute->text.size > LIMIT_TEXT_BYTES) {
             return false;
         }
     }
-    return event->source.size >= 1 && event->source.size <= LIMIT_ID_BYTES && event->id.size >= 1 &&
+    return true;
+}
+
+static bool accepted_is_bounded(const struct accepted_event *event)
+{
+    return attributes_are_bounded(event->attributes, event->attribute_count) &&
+           event->source.size >= 1 && event->source.size <= LIMIT_ID_BYTES && event->id.size >= 1 &&
            event->id.size <= LIMIT_ID_BYTES && event->type.size >= 1 &&
            event->type.size <= LIMIT_ID_BYTES && event->amount.minor <= LIMIT_AMOUNT &&
            event->amount.minor >= -LIMIT_AMOUNT && event->occurred_at_ms >= LIMIT_TIME_LEAST_MS &&
@@ -308,5 +325,51 @@ enum status accepted_event_decode(struct span body, struct arena *arena,
         return STATUS_CORRUPT;
     }
     *event = decoded;
+    return STATUS_OK;
+}
+
+/* ---- personal attributes */
+
+/* What a SealedAttribute holds. False: under a key that is not at hand. */
+static bool sealed_open(struct span bytes, struct event_faults *faults, struct span *opened)
+{
+    struct reading reading = { .shape = &sealed_shape, .faults = faults, .rest = bytes };
+    struct field field = { .number = 0 };
+    struct span value = { 0 };
+    uint64_t key_id = 0;
+    *opened = (struct span){ 0 };
+    while (reading_next(&reading, &field)) {
+        value = field.number == SEALED_ATTRIBUTE_VALUE ? field.bytes : value;
+    }
+    reading = (struct reading){ .shape = &sealed_value_shape, .faults = faults, .rest = value };
+    while (reading_next(&reading, &field)) {
+        if (field.number == SEALED_KEY_ID) {
+            key_id = field.value;
+        } else {
+            *opened = field.bytes;
+        }
+    }
+    return key_id == 0;
+}
+
+enum status accepted_event_open(struct span body, struct arena *arena, struct accepted_event *event)
+{
+    struct event_faults faults = { .refusal = NULL };
+    struct attribute_list list = { .arena = arena };
+    struct reading reading = { .shape = &accepted_shape, .faults = &faults, .rest = body };
+    struct field field = { .number = 0 };
+    struct span opened = { 0 };
+    while (reading_next(&reading, &field)) {
+        if (field.number == ACCEPTED_SEALED && sealed_open(field.bytes, &faults, &opened) &&
+            attributes_add(&list, &reading, opened) != STATUS_OK) {
+            return STATUS_CORRUPT;
+        }
+    }
+    if (faults.count > 0 || list.count + event->attribute_count > LIMIT_ATTRIBUTES ||
+        !attributes_are_bounded(list.attributes, list.count)) {
+        return STATUS_CORRUPT;
+    }
+    event->personal = list.attributes;
+    event->personal_count = list.count;
     return STATUS_OK;
 }

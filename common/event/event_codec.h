@@ -30,5 +30,10 @@ MUST_USE enum status accepted_event_encode(const struct event *event, bool new_c
  * asks for the event's identity alone. STATUS_CORRUPT: not such a body, or a full arena. */
 MUST_USE enum status accepted_event_decode(struct span body, struct arena *arena,
                                            struct accepted_event *event);
+/* Adds the personal attributes of the same body to the decoded event, those whose key is at
+ * hand (key_id 0: plain). With the clear ones they are at most LIMIT_ATTRIBUTES.
+ * STATUS_CORRUPT: as above, and the event is untouched. */
+MUST_USE enum status accepted_event_open(struct span body, struct arena *arena,
+                                         struct accepted_event *event);
 
 #endif

@@ -305,7 +305,9 @@ static enum status fetch_place(const struct feed_producer *producer,
     fetch->at.seq = request->from;
     fetch->at.block = request->block;
     if (request->chain.len != sizeof fetch->at.chain.bytes) {
-        return refusal_set(refusal, STATUS_MALFORMED, "chain must be 32 bytes beside block");
+        refusal_violation(refusal, "chain", "32 bytes beside block",
+                          "send the chain after that block");
+        return STATUS_MALFORMED;
     }
     memcpy(fetch->at.chain.bytes, request->chain.data, sizeof fetch->at.chain.bytes);
     if (journal_position_check(producer->journal, &fetch->at) != STATUS_OK) {
@@ -384,8 +386,10 @@ static void fetch_request(struct feed_producer *producer, const struct message *
                              .route = message->route,
                              .request_id = request_id };
     struct fetch *fetch = &parked.as.fetch;
-    if (request == NULL) {
+    if (request == NULL || request->base.n_unknown_fields > 0) {
         (void)refusal_set(&refusal, STATUS_MALFORMED, "the body is no FetchRequest");
+        refusal_violation(&refusal, "body", "must be an encoded FetchRequest",
+                          "encode it with proto/kith/v1/feed.proto");
         refuse(producer, &message->route, request_id, &refusal);
         return;
     }
@@ -478,9 +482,13 @@ static void wait_request(struct feed_producer *producer, const struct message *m
     arena_reset(&producer->arena);
     const Kith__V1__WaitRequest *request =
         pb_unpack(&kith__v1__wait_request__descriptor, &producer->arena, message->body);
-    if (request == NULL || request->n_positions > LIMIT_FEEDS) {
+    bool is_one = request != NULL && request->base.n_unknown_fields == 0;
+    if (!is_one || request->n_positions > LIMIT_FEEDS) {
         (void)refusal_set(&refusal, STATUS_MALFORMED,
                           "the body is no WaitRequest of at most %d positions", LIMIT_FEEDS);
+        refusal_violation(&refusal, is_one ? "positions" : "body",
+                          is_one ? "at most 64" : "must be an encoded WaitRequest",
+                          "encode it with proto/kith/v1/feed.proto");
         refuse(producer, &message->route, request_id, &refusal);
         return;
     }

@@ -1,5 +1,6 @@
 #include "common/journal/journal.h"
 
+#include "common/base/disk.h"
 #include "common/journal/journal_file.h"
 
 #include <assert.h>
@@ -18,6 +19,8 @@
 /* Where a transaction's id stands in a meta page of LMDB 0.9, in native byte order. */
 #define META_ID_OFFSET 144
 #define META_READS_MAX 8
+/* Reserved beyond what is asked for, so that not every turn asks the disk. */
+#define RESERVE_STEP_BYTES ((size_t)256 * 1024)
 
 static enum status open_fault(struct refusal *refusal, const struct journal_options *options,
                               int lmdb)
@@ -365,6 +368,42 @@ void journal_space(const struct journal *journal, size_t *used_bytes, size_t *ma
     assert(result == MDB_SUCCESS);
     *used_bytes = (info.me_last_pgno + 1) * stat.ms_psize;
     *map_bytes = info.me_mapsize;
+}
+
+static int file_of(const struct journal *journal)
+{
+    int file = -1;
+    int result = mdb_env_get_fd(journal->environment, &file);
+    assert(result == MDB_SUCCESS);
+    return file;
+}
+
+uint64_t journal_disk_free_bytes(const struct journal *journal)
+{
+    return disk_free_bytes(file_of(journal));
+}
+
+enum status journal_reserve(struct journal *journal, size_t bytes)
+{
+    size_t end = 0;
+    size_t map = 0;
+    journal_space(journal, &end, &map);
+    /* A map that is nearly full never asks for more than its rest. */
+    size_t most = map > end ? map - end : 0;
+    size_t needed = bytes < most ? bytes : most;
+    if (end + needed <= journal->reserved_to) {
+        return STATUS_OK;
+    }
+    size_t wanted = needed + RESERVE_STEP_BYTES < most ? needed + RESERVE_STEP_BYTES : most;
+    enum status status = disk_reserve(file_of(journal), end, wanted);
+    if (status == STATUS_LIMIT) {
+        wanted = needed;
+        status = disk_reserve(file_of(journal), end, wanted);
+    }
+    if (status == STATUS_OK) {
+        journal->reserved_to = end + wanted;
+    }
+    return status;
 }
 
 void journal_readers_check(struct journal *journal)

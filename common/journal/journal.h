@@ -46,6 +46,13 @@ int64_t journal_end_recorded_at_ms(const struct journal *journal);
 /* Used and total bytes of the map, for the 80 % watermark and the metrics. */
 void journal_space(const struct journal *journal, size_t *used_bytes, size_t *map_bytes);
 
+/* Makes sure that blocks of so many bytes find room on the disk, whatever others write there.
+ *   STATUS_LIMIT     there is none
+ *   STATUS_INTERNAL  the host says no */
+MUST_USE enum status journal_reserve(struct journal *journal, size_t bytes);
+/* What the disk has left, besides what is reserved. */
+uint64_t journal_disk_free_bytes(const struct journal *journal);
+
 /* Appends blocks in one synced commit. They must follow the end and one another (asserted).
  * Anything but STATUS_OK: outcome unknown; the caller ends the process and says nothing. */
 MUST_USE enum status journal_append(struct journal *journal, const struct block *blocks,

@@ -35,6 +35,7 @@ struct journal {
     uint64_t meta_commit;
     struct journal_position end;
     int64_t end_recorded_at_ms;
+    uint64_t reserved_to; /* the disk has room for the file up to here */
     bool read_only;
     bool broken; /* a commit failed: what is on disk is unknown to this process */
 };

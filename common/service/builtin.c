@@ -1,6 +1,6 @@
 /* What every service answers about itself, and how an operator leads a stopped feed on. */
 #include "common/service/shell_internal.h"
-#include "common/wire/pb.h"
+#include "common/wire/message.h"
 #include "kith/v1/block.pb-c.h"
 #include "kith/v1/service.pb-c.h"
 #include "kith_version.h"
@@ -78,7 +78,11 @@ static enum status status_handle(void *context, struct turn *turn, struct span b
     char name[24];
     char why[256] = "";
     char version[] = KITH_VERSION;
-    (void)body;
+    arena_reset(&shell->arena);
+    if (request_unpack(&kith__v1__status_request__descriptor, body, &shell->arena,
+                       reply->refusal) == NULL) {
+        return STATUS_MALFORMED;
+    }
     (void)snprintf(name, sizeof name, "%s", shell->definition->name);
     message.name = name;
     message.has_shard = 1;
@@ -116,8 +120,8 @@ static enum status status_handle(void *context, struct turn *turn, struct span b
 static enum status accept_check(const struct shell *shell, const Kith__V1__AcceptRequest *request,
                                 unsigned *index, struct refusal *refusal)
 {
-    if (request == NULL || request->feed == NULL || !request->has_from || request->reason == NULL ||
-        request->reason[0] == '\0') {
+    if (request == NULL || request->base.n_unknown_fields > 0 || request->feed == NULL ||
+        !request->has_from || request->reason == NULL || request->reason[0] == '\0') {
         refusal_violation(refusal, "feed, from, reason", "all three are needed",
                           "name the feed, the position to go on from, and why");
         return STATUS_MALFORMED;

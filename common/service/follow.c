@@ -22,10 +22,21 @@ static bool is_ingestion(const struct feed_name *feed)
     return strcmp(feed->name, "ingestion") == 0;
 }
 
-/* The newest ingestion position folded: what time alone, or a command, goes back to. */
+static bool reads_ingestion(const struct shell *shell)
+{
+    for (unsigned i = 0; i < shell->options.peer_count; i++) {
+        if (is_ingestion(feed_reader_feed(shell->readers[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The newest ingestion position folded: what time alone, or a command, goes back to. Who does
+ * not read ingestion has it from those who do. */
 uint64_t cause_of_now(const struct shell *shell)
 {
-    uint64_t cause = 0;
+    uint64_t cause = shell->cause_known;
     for (unsigned i = 0; i < shell->options.peer_count; i++) {
         if (is_ingestion(feed_reader_feed(shell->readers[i])) &&
             feed_reader_cursor(shell->readers[i])->to > cause) {
@@ -42,9 +53,12 @@ bool time_settle(struct shell *shell, int64_t until_ms)
     const struct service_definition *definition = shell->definition;
     struct turn *turn = &shell->turn;
     int64_t due_ms = 0;
+    if (shell->space.stops) {
+        return false;
+    }
     while (definition->due != NULL && definition->due(shell->service, &shell->view, &due_ms) &&
            due_ms <= until_ms) {
-        if (turn->tick_facts >= LIMIT_TURN_TICK_FACTS || turn->block_count >= TURN_BLOCKS_FULL) {
+        if (turn->tick_facts >= LIMIT_TURN_TICK_FACTS || turn_is_full(turn)) {
             return false;
         }
         if (due_ms > shell->now_ms) {
@@ -59,6 +73,9 @@ bool time_settle(struct shell *shell, int64_t until_ms)
         shell->counters.ticks += 1;
     }
     if (until_ms > shell->now_ms) {
+        if (effects_hold(shell)) {
+            return false;
+        }
         shell->now_ms = until_ms;
     }
     return true;
@@ -188,6 +205,9 @@ static bool item_is_before(const struct shell *shell, unsigned a, const struct f
  * may be folded. */
 static bool next_item(struct shell *shell, unsigned *index, struct feed_item *item)
 {
+    if (effects_hold(shell) || shell->space.stops) {
+        return false;
+    }
     struct feed_item items[LIMIT_FEEDS];
     bool has_item[LIMIT_FEEDS] = { false };
     bool in_order = shell->options.event_clock;
@@ -218,6 +238,20 @@ bool feeds_have_work(struct shell *shell)
 
 /* ---- folding */
 
+static void cause_learn(struct shell *shell, uint64_t cause)
+{
+    if (!reads_ingestion(shell) && cause > shell->cause_known) {
+        shell->cause_known = cause;
+    }
+}
+
+/* Decides what effects wait for, as far as that can be: it holds up what comes next, and one
+ * sync is enough for many. */
+static bool holds_settle(struct shell *shell)
+{
+    return !effects_hold(shell) || (time_settle(shell, shell->now_ms) && !effects_hold(shell));
+}
+
 bool feeds_take(struct shell *shell, size_t slice_bytes)
 {
     struct turn *turn = &shell->turn;
@@ -225,7 +259,7 @@ bool feeds_take(struct shell *shell, size_t slice_bytes)
     unsigned index = 0;
     struct feed_item item = { 0 };
     bool took = false;
-    while (taken_bytes < slice_bytes && turn->block_count < TURN_BLOCKS_FULL &&
+    while (taken_bytes < slice_bytes && !turn_is_full(turn) && holds_settle(shell) &&
            next_item(shell, &index, &item)) {
         /* A service that keeps no journal takes time from its facts as they come. A block that
          * the filter left out is ahead of its cause, and so says nothing about time. */
@@ -242,6 +276,7 @@ bool feeds_take(struct shell *shell, size_t slice_bytes)
             turn->may_emit = false;
             shell->counters.folded += 1;
             shell->dirty = true;
+            cause_learn(shell, item.cause);
         }
         taken_bytes += ITEM_ENVELOPE_BYTES + (item.fact != NULL ? item.fact->body.size : 0);
         feed_reader_advance(shell->readers[index]);
@@ -249,6 +284,28 @@ bool feeds_take(struct shell *shell, size_t slice_bytes)
     }
     turn->input_bytes += taken_bytes;
     return took;
+}
+
+void time_follow(struct shell *shell)
+{
+    struct feed_moment reached = { .cause = UINT64_MAX, .at_ms = INT64_MAX };
+    unsigned count = shell->options.peer_count;
+    if (!shell->options.event_clock || count == 0 || !shell->definition->keeps_journal ||
+        reads_ingestion(shell)) {
+        return;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        struct feed_moment settled = { 0 };
+        struct feed_item item = { 0 };
+        if (feed_reader_item(shell->readers[i], &item) ||
+            !reader_settled(shell->readers[i], &settled)) {
+            return;
+        }
+        reached = feed_moment_least(reached, settled);
+    }
+    if (time_settle(shell, reached.at_ms)) {
+        cause_learn(shell, reached.cause);
+    }
 }
 
 /* ---- asking and receiving */
@@ -290,6 +347,8 @@ static bool shell_settled(struct shell *shell, struct feed_moment *moment)
     struct feed_moment settled = { .cause = cause_of_now(shell), .at_ms = shell->now_ms };
     if (definition->due != NULL && definition->due(shell->service, &shell->view, &due_ms) &&
         due_ms <= shell->now_ms) {
+        settled.at_ms -= 1;
+    } else if (effects_hold(shell)) {
         settled.at_ms -= 1;
     }
     for (unsigned i = 0; i < shell->options.peer_count; i++) {

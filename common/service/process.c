@@ -1,5 +1,6 @@
 #include "common/service/process.h"
 
+#include "common/base/disk.h"
 #include "common/base/limits.h"
 #include "common/service/admin.h"
 #include "common/service/clock_os.h"
@@ -212,8 +213,9 @@ static enum status pid_file_lock(struct server *server, const struct process_opt
                            "another process serves this shard already (%s is locked)", path);
     }
     int size = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    if (ftruncate(server->pid_file, 0) != 0 ||
-        write(server->pid_file, text, (size_t)size) != (ssize_t)size) {
+    /* Written over and then cut: on a full disk the room that it has would not come back. */
+    if (pwrite(server->pid_file, text, (size_t)size, 0) != (ssize_t)size ||
+        ftruncate(server->pid_file, size) != 0) {
         return refusal_set(refusal, STATUS_INTERNAL, "cannot write %s: %s", path,
                            strerrorname_np(errno));
     }
@@ -229,6 +231,9 @@ static enum status stores_open(struct server *server, const struct process_optio
     enum status status = folder_make(folder, refusal);
     if (status == STATUS_OK) {
         status = folder_make(process->folder, refusal);
+    }
+    if (status == STATUS_OK) {
+        status = disk_kind_check(process->folder, refusal);
     }
     if (status == STATUS_OK && process->definition->keeps_journal) {
         do {
@@ -247,11 +252,13 @@ static enum status transport_start(struct server *server, const struct process_o
 {
     static const char *const kinds[TRANSPORT_SERVER_COUNT] = { "cmd", "feed" };
     const char *endpoints[LIMIT_FEEDS];
-    int wake[2] = { server->signals, admin_descriptor(server->admin) };
+    const struct service_effects *effects = server->process->definition->effects;
+    int effect = effects != NULL ? effects->descriptor(server->service) : -1;
+    int wake[3] = { server->signals, admin_descriptor(server->admin), effect };
     struct transport_zmq_options zmq = { .peers = endpoints,
                                          .peer_count = server->peers.count,
                                          .wake_descriptors = wake,
-                                         .wake_count = 2 };
+                                         .wake_count = effect >= 0 ? 3 : 2 };
     for (unsigned i = 0; i < TRANSPORT_SERVER_COUNT; i++) {
         enum status status =
             suite_endpoint(options->data, server->process->definition->name, options->shard,
@@ -275,11 +282,6 @@ static enum status shell_start(struct server *server, const struct process_optio
                                struct refusal *refusal)
 {
     struct process *process = server->process;
-    enum status status =
-        process->definition->open(&server->service, &process->environment, refusal);
-    if (status != STATUS_OK) {
-        return status;
-    }
     struct shell_options shell = {
         .definition = process->definition,
         .service = server->service,
@@ -296,7 +298,8 @@ static enum status shell_start(struct server *server, const struct process_optio
         .peer_count = server->peers.count,
         .admin_port = admin_port(server->admin),
     };
-    return shell_open(&server->shell, &shell, refusal);
+    enum status status = shell_open(&server->shell, &shell, refusal);
+    return status == STATUS_OK ? shell_effects_start(server->shell, refusal) : status;
 }
 
 static enum status server_open(struct server *server, const struct process_options *options,
@@ -321,6 +324,10 @@ static enum status server_open(struct server *server, const struct process_optio
     }
     if (status == STATUS_OK) {
         status = admin_open(&server->admin, &source, refusal);
+    }
+    if (status == STATUS_OK) {
+        status = server->process->definition->open(&server->service, &server->process->environment,
+                                                   refusal);
     }
     if (status == STATUS_OK) {
         status = transport_start(server, options, refusal);
@@ -393,8 +400,10 @@ int process_serve(struct process *process, const struct process_options *options
         status = shell_stop(server.shell);
     }
     if (status != STATUS_OK) {
-        log_line(log, LOG_LEVEL_ERROR, "a commit failed, its outcome is unknown", "status=%s",
-                 status_code_text(status));
+        /* A disk without room says EIO more often than ENOSPC. */
+        log_line(log, LOG_LEVEL_ERROR, "a commit failed, its outcome is unknown",
+                 "status=%s disk_free_bytes=%" PRIu64, status_code_text(status),
+                 store_disk_free_bytes(server.store));
         _exit(EXIT_OUTCOME_UNKNOWN);
     }
     log_line(log, LOG_LEVEL_INFO, "stopped", "shard=%" PRIu32 " seq=%" PRIu64, options->shard,

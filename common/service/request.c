@@ -188,23 +188,27 @@ static void outcome_keep(struct shell *shell, const struct request_header *heade
     };
 }
 
-/* Runs the handler and makes its reply the newest outgoing one. */
-static enum status method_run(struct shell *shell, const struct message *message,
-                              const struct request_header *header,
-                              const struct service_method *method)
+/* NOLINTNEXTLINE(readability-function-size): a request, in its four parts. */
+enum status method_run(struct shell *shell, const struct route *route,
+                       const struct request_header *header, const struct service_method *method,
+                       struct span body)
 {
     struct turn *turn = &shell->turn;
     struct refusal refusal;
     refusal_init(&refusal);
-    struct outgoing *out = outgoing_next(shell, &message->route);
+    struct outgoing *out = outgoing_next(shell, route);
     struct reply reply = { .body = &out->body, .refusal = &refusal };
     turn->may_emit = method->is_command;
     turn->emitted = 0;
     turn->cause = cause_of_now(shell);
+    turn->key = span_of(header->key, header->key_size);
     bool is_builtin = builtin_find(header->method) != NULL;
     enum status status =
-        method->handle(is_builtin ? (void *)shell : shell->service, turn, message->body, &reply);
+        method->handle(is_builtin ? (void *)shell : shell->service, turn, body, &reply);
     turn->may_emit = false;
+    turn->key = span_of(NULL, 0);
+    turn->is_early = status == STATUS_OK && reply.is_early;
+    assert(!turn->is_early || !method->is_command);
     assert(status == STATUS_OK || turn->emitted == 0);
     refusal.status = status;
     if (status != STATUS_OK) {
@@ -237,9 +241,9 @@ static bool command_take(struct shell *shell, const struct message *message,
         return true;
     }
     enum status status = command_check(shell, header, &refusal);
-    if (status == STATUS_OK && shell->is_full) {
+    if (status == STATUS_OK && shell->space.full != NULL) {
         status = refusal_set(&refusal, STATUS_LIMIT,
-                             "the store or the disk is full up to its reserve; make room");
+                             "%s; make room, then send again with the same key", shell->space.full);
         refusal.retry_after_ms = 1000;
     }
     if (status != STATUS_OK) {
@@ -259,7 +263,7 @@ static bool command_take(struct shell *shell, const struct message *message,
         return false;
     }
     shell->counters.commands += 1;
-    status = method_run(shell, message, header, method);
+    status = method_run(shell, &message->route, header, method, message->body);
     if (is_kept(status) && shell->options.journal != NULL) {
         outcome_keep(shell, header, key, body_hash, status);
     }
@@ -277,6 +281,8 @@ static bool message_take(struct shell *shell, const struct message *message)
         status = refusal_set(&refusal, STATUS_MALFORMED,
                              "the body has %zu bytes, at most %d are taken; send smaller batches",
                              message->body.size, LIMIT_BODY_BYTES);
+        refusal_violation(&refusal, "body", "must have at most 1048576 bytes",
+                          "send smaller batches");
     }
     if (status == STATUS_OK) {
         method = method_find(shell, header.method);
@@ -294,7 +300,7 @@ static bool message_take(struct shell *shell, const struct message *message)
         return command_take(shell, message, &header, method);
     }
     shell->counters.questions += 1;
-    (void)method_run(shell, message, &header, method);
+    question_answer(shell, message, &header, method);
     return true;
 }
 
@@ -305,7 +311,7 @@ bool requests_take(struct shell *shell, size_t slice_bytes)
     bool took = false;
     while (taken_bytes < slice_bytes && shell->outgoing_count < LIMIT_TURN_REQUESTS &&
            shell->outgoing_count < shell->options.limits->turn_requests_max &&
-           shell->turn.block_count < TURN_BLOCKS_FULL) {
+           !turn_is_full(&shell->turn)) {
         if (!shell->has_waiting) {
             shell->has_waiting =
                 transport->receive(transport->context, TRANSPORT_COMMAND, &shell->waiting);

@@ -36,6 +36,8 @@ int64_t turn_now(const struct turn *turn);
 int64_t turn_wall(const struct turn *turn);
 /* The ingestion position that the input in hand goes back to. */
 uint64_t turn_cause(const struct turn *turn);
+/* The key of the command in hand, as its sender wrote it; empty where there is none. */
+struct span turn_key(const struct turn *turn);
 /* Ingestion only, clock: event: this record's now. Earlier values change nothing. The
  * shell has no say in it, since ingestion is where time comes from. */
 void turn_now_raise(struct turn *turn, int64_t now_ms);
@@ -53,6 +55,10 @@ size_t turn_positions(const struct turn *turn, struct turn_position *positions, 
 uint64_t turn_emit(struct turn *turn, struct fact *fact);
 /* The same for a private record: what evolve needs and no fact says. */
 void turn_record(struct turn *turn, struct span record);
+/* The next `count` facts, whose bodies and subjects come to `bytes`, will stand in one block.
+ * Asked before the first of them is emitted, and only if they are. False: no block holds as
+ * much. */
+MUST_USE bool turn_together(struct turn *turn, size_t count, size_t bytes);
 /* The seq that the next emitted fact will get. */
 uint64_t turn_next_seq(const struct turn *turn);
 /* Reporting only (keeps_journal false): writes state directly while folding. */
@@ -65,6 +71,10 @@ const struct change *turn_change(struct turn *turn);
 struct reply {
     struct buffer *body;
     struct refusal *refusal;
+    /* Questions only, set with STATUS_OK: this is not the last word. The shell keeps the
+     * question and asks again after each turn that changed something; when its timeout_ms is
+     * nearly over, it sends what it has. */
+    bool is_early;
 };
 
 /* STATUS_MALFORMED: the body is wrong; nothing was emitted, nothing is kept, the next
@@ -87,6 +97,28 @@ struct service_feed {
     size_t folded_count;
     const uint32_t *types_ignored;
     size_t ignored_count;
+};
+
+/* What reaches outside: the loop hands over what is durable and takes outcomes back as
+ * input. Nothing here is called while state is rebuilt or verified. */
+struct service_effects {
+    /* Once, after recovery and before the first turn: starts what carries effects out, and
+     * tells it what stood open. */
+    enum status (*start)(void *service, const struct view *view, struct refusal *refusal);
+    /* Ends it; what is not finished stays open. Called also where start failed. */
+    void (*stop)(void *service);
+    /* After each synced turn that emitted something: hands over what has become durable. */
+    void (*synced)(void *service, const struct view *view);
+    /* Readable when `take` has something to take; -1: never. */
+    int (*descriptor)(void *service);
+    /* Takes outcomes, each decided and evolved like a command; at most about facts_max facts.
+     * True: took something. */
+    bool (*take)(void *service, struct turn *turn, size_t facts_max);
+    /* Under the event clock: something must be decided outside before later facts are folded
+     * and time goes on, so that the order in which effects come back changes nothing. */
+    bool (*holds)(void *service, const struct view *view);
+    /* Why an effect is stuck, for readyz and status; false: none is. */
+    bool (*is_stuck)(void *service, char *why, size_t size);
 };
 
 struct service_environment {
@@ -132,6 +164,8 @@ struct service_definition {
      * or rot that slipped through a hash, and end the process. May keep caches in
      * `service` that follow from state. */
     void (*evolve)(void *service, const struct change *change, const struct record *record);
+    /* NULL: nothing leaves this service but facts and replies. */
+    const struct service_effects *effects;
 };
 
 /* main() of every service: verbs, options, exit codes. Returns the exit code. */

@@ -106,6 +106,7 @@ static struct shell *shell_allocate(const struct shell_options *options)
     for (size_t i = 0; i < TURN_BLOCKS_MAX; i++) {
         block_builder_init(&shell->turn.builders[i]);
     }
+    park_open(&shell->park);
     return shell;
 }
 
@@ -166,6 +167,8 @@ void shell_close(struct shell **shell)
         closing->options.transport->message_release(closing->options.transport->context,
                                                     &closing->waiting);
     }
+    effects_stop(closing);
+    park_close(&closing->park);
     for (unsigned i = 0; i < LIMIT_FEEDS; i++) {
         feed_reader_close(&closing->readers[i]);
     }
@@ -210,7 +213,7 @@ static enum status checkpoint_consider(struct shell *shell)
 {
     struct store *store = shell->options.store;
     bool running = store_checkpoint_running(store);
-    bool wanted = store_wants_checkpoint(store) ||
+    bool wanted = store_wants_checkpoint(store) || space_wants_checkpoint(shell) ||
                   (shell->dirty && monotonic_now(shell) >= shell->checkpoint_at_ms);
     if (!running && wanted) {
         checkpoint_begin(shell);
@@ -252,6 +255,9 @@ static enum status turn_finish(struct shell *shell)
     shell->counters.turns += 1;
     feeds_inputs_refresh(shell);
     replies_send(shell);
+    if (turn->block_count > 0) {
+        effects_synced(shell);
+    }
     return STATUS_OK;
 }
 
@@ -260,15 +266,19 @@ static enum status turn_finish(struct shell *shell)
 static void inputs_apply(struct shell *shell)
 {
     struct turn *turn = &shell->turn;
-    size_t turn_bytes = shell->options.limits->turn_bytes_max;
+    size_t turn_bytes = space_turn_bytes(shell);
     size_t slice = turn_bytes / 4 < TURN_SLICE_BYTES ? turn_bytes / 4 : TURN_SLICE_BYTES;
     bool more = true;
+    bool took_effects = effects_take(shell);
     (void)time_settle(shell, time_of_command(shell));
     while (more && turn->input_bytes < turn_bytes && turn->tick_facts < LIMIT_TURN_TICK_FACTS) {
         bool took_requests = requests_take(shell, slice);
         bool took_facts = feeds_take(shell, slice);
-        more = took_requests || took_facts;
+        more = took_requests || took_facts || took_effects;
+        took_effects = false;
     }
+    time_follow(shell);
+    park_ask(shell);
 }
 
 static void feed_requests_take(struct shell *shell)
@@ -293,17 +303,7 @@ static void housekeeping(struct shell *shell)
             journal_readers_check(shell->options.journal);
         }
     }
-    if (now >= shell->space_check_at_ms) {
-        size_t used = 0;
-        size_t map = 0;
-        shell->space_check_at_ms = now + SPACE_CHECK_MS;
-        store_space(shell->options.store, &used, &map);
-        shell->is_full = used / 4 >= map / 5;
-        if (shell->options.journal != NULL) {
-            journal_space(shell->options.journal, &used, &map);
-            shell->is_full = shell->is_full || used / 4 >= map / 5;
-        }
-    }
+    space_check(shell);
 }
 
 enum status shell_turn(struct shell *shell)
@@ -348,14 +348,19 @@ int64_t shell_wait_ms(struct shell *shell)
         store_checkpoint_running(shell->options.store) || feeds_have_work(shell)) {
         return 0;
     }
+    if (shell->space.full != NULL) {
+        wait_until(&wait_ms, now, shell->space.check_at_ms);
+    }
     wait_until(&wait_ms, now, feed_producer_deadline(shell->producer));
+    wait_until(&wait_ms, now, park_deadline(shell));
     for (unsigned i = 0; i < shell->options.peer_count; i++) {
         wait_until(&wait_ms, now, feed_reader_fetch_at(shell->readers[i]));
     }
     if (shell->dirty) {
         wait_until(&wait_ms, now, shell->checkpoint_at_ms);
     }
-    if (definition->due == NULL || !definition->due(shell->service, &shell->view, &due_ms)) {
+    if (shell->space.stops || definition->due == NULL ||
+        !definition->due(shell->service, &shell->view, &due_ms)) {
         return wait_ms;
     }
     if (due_ms <= shell->now_ms) {
@@ -410,8 +415,11 @@ bool shell_is_ready(const struct shell *shell, char *why, size_t size)
             return false;
         }
     }
-    if (shell->is_full) {
-        (void)snprintf(why, size, "the store is full up to its reserve");
+    if (effects_are_stuck(shell, why, size)) {
+        return false;
+    }
+    if (shell->space.full != NULL) {
+        (void)snprintf(why, size, "%s", shell->space.full);
         return false;
     }
     return true;

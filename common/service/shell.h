@@ -45,6 +45,8 @@ struct shell_options {
 MUST_USE enum status shell_open(struct shell **shell, const struct shell_options *options,
                                 struct refusal *refusal);
 void shell_close(struct shell **shell);
+/* From here on effects leave the process; without this call none do. */
+MUST_USE enum status shell_effects_start(struct shell *shell, struct refusal *refusal);
 
 /* One turn: drain, decide, evolve, append, sync, answer. Anything but STATUS_OK: the
  * outcome of the turn is unknown, end the process without a word to anybody. */

@@ -4,8 +4,11 @@
  *   shell.c     opening, recovery, the turn, stopping
  *   turn.c      what a service may do within a turn; blocks of the turn
  *   request.c   commands and questions: idempotency, deciding, outcomes
+ *   park.c      questions that wait for their answer
  *   follow.c    feeds folded in order, time that passes, cursors
+ *   effects.c   what reaches outside, and comes back
  *   ledger.c    the shell's own tables: cursors, requests, now; their evolve
+ *   space.c     room on the disk and in the maps
  *   builtin.c   service.Status and consumer.Accept
  *   metrics.c   Prometheus text
  */
@@ -66,7 +69,9 @@ struct turn {
     struct shell *shell;
     int64_t wall_ms;
     uint64_t cause;
+    struct span key; /* of the command in hand */
     bool may_emit;
+    bool is_early;     /* the answer just given is not the last word */
     uint64_t emitted;  /* facts and private records of the input in hand */
     size_t tick_facts; /* emitted by ticks in this turn */
     size_t input_bytes;
@@ -94,6 +99,14 @@ struct shell_counters {
     uint64_t recovered_blocks;
 };
 
+/* What there is room for, as of this turn. */
+struct space {
+    const char *full; /* why no command is decided; NULL: there is room */
+    bool stops;       /* not even what feeds and time bring: what is reserved must last */
+    bool is_tight;    /* small turns, early checkpoints */
+    int64_t check_at_ms;
+};
+
 struct shell {
     struct shell_options options;
     const struct service_definition *definition;
@@ -107,6 +120,11 @@ struct shell {
     struct outgoing outgoing[LIMIT_TURN_REQUESTS];
     struct message waiting; /* a request that could not be decided yet: ticks first */
     bool has_waiting;
+    struct park *park;
+    bool park_changed; /* something changed since all questions in it were asked */
+    const struct service_effects *effects; /* NULL: none are carried out */
+    /* The newest cause that is known here, for a service that does not read ingestion. */
+    uint64_t cause_known;
     int64_t waiting_since_ms; /* monotonic */
     struct feed_producer *producer;
     struct feed_inputs inputs; /* as of the newest synced block */
@@ -118,8 +136,7 @@ struct shell {
     bool dirty; /* state has changed since the newest checkpoint began */
     int64_t checkpoint_at_ms;
     int64_t readers_check_at_ms;
-    int64_t space_check_at_ms;
-    bool is_full;
+    struct space space;
     struct arena arena;
     struct buffer scratch_header;
     struct buffer scratch_body;
@@ -130,6 +147,8 @@ struct shell {
 void turn_begin(struct turn *turn, struct shell *shell, int64_t wall_ms);
 /* The open builder with room for `size` more bytes; seals a full one. */
 struct block_builder *turn_builder(struct turn *turn, size_t size);
+/* It has made as many blocks as there is room for: no more input. */
+bool turn_is_full(const struct turn *turn);
 /* Appends cursors that moved, and seals the last block. */
 void turn_seal(struct turn *turn);
 
@@ -157,6 +176,34 @@ bool ledger_fact_evolve(const struct change *change, const struct fact *fact);
 bool requests_take(struct shell *shell, size_t slice_bytes);
 void replies_send(struct shell *shell);
 
+/* Runs the handler and makes its reply the newest outgoing one. */
+enum status method_run(struct shell *shell, const struct route *route,
+                       const struct request_header *header, const struct service_method *method,
+                       struct span body);
+
+/* ---- park.c */
+struct park;
+void park_open(struct park **park);
+void park_close(struct park **park);
+/* Answers a question, or keeps it. */
+void question_answer(struct shell *shell, const struct message *message,
+                     const struct request_header *header, const struct service_method *method);
+/* After a turn's inputs: asks again whatever waits, if the turn changed something or the time
+ * of a question is over. */
+void park_ask(struct shell *shell);
+/* When the first must be answered in any case, monotonic; INT64_MAX: none waits. */
+int64_t park_deadline(const struct shell *shell);
+
+/* ---- effects.c */
+void effects_stop(struct shell *shell);
+/* Takes what came back. True: took something. */
+bool effects_take(struct shell *shell);
+/* Hands over what has become durable. */
+void effects_synced(struct shell *shell);
+/* Neither later facts nor later time may be taken yet. */
+bool effects_hold(const struct shell *shell);
+bool effects_are_stuck(const struct shell *shell, char *why, size_t size);
+
 /* ---- follow.c */
 /* Ticks what is due up to `until_ms`, then makes it the service's now. False: the turn has
  * ticked enough, go on in the next. */
@@ -170,12 +217,22 @@ bool time_is_known(struct shell *shell);
 /* The now of a command, or of a turn before its first input. */
 int64_t time_of_command(struct shell *shell);
 bool feeds_take(struct shell *shell, size_t slice_bytes);
+/* Event clock, without ingestion's feed: lets time go on as far as all producers have come. */
+void time_follow(struct shell *shell);
 void feeds_ask(struct shell *shell);
 void feeds_receive(struct shell *shell);
 uint64_t cause_of_now(const struct shell *shell);
 /* Is there an item that may be folded now? */
 bool feeds_have_work(struct shell *shell);
 void feeds_inputs_refresh(struct shell *shell);
+
+/* ---- space.c */
+/* Before a turn: reserves what it and the checkpoints after it may need. */
+void space_check(struct shell *shell);
+/* How many bytes of input a turn may take. */
+size_t space_turn_bytes(const struct shell *shell);
+/* Memory is better written down now, while there is room for it. */
+bool space_wants_checkpoint(const struct shell *shell);
 
 /* ---- builtin.c */
 const struct service_method *builtin_find(const char *method);

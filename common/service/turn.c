@@ -6,13 +6,17 @@
 
 /* Envelope of a fact or record around its body, generously. */
 #define ENVELOPE_BYTES 256
+/* The most that a fact's envelope really has, for those that are counted by the thousand. */
+#define ENVELOPE_BYTES_MOST 80
 
 void turn_begin(struct turn *turn, struct shell *shell, int64_t wall_ms)
 {
     turn->shell = shell;
     turn->wall_ms = wall_ms;
     turn->cause = cause_of_now(shell);
+    turn->key = span_of(NULL, 0);
     turn->may_emit = false;
+    turn->is_early = false;
     turn->emitted = 0;
     turn->tick_facts = 0;
     turn->input_bytes = 0;
@@ -48,6 +52,12 @@ struct block_builder *turn_builder(struct turn *turn, size_t size)
         turn->outcomes_in_block = 0;
     }
     return &turn->builders[turn->block_count];
+}
+
+bool turn_is_full(const struct turn *turn)
+{
+    /* On a tight disk what is reserved has to do: one whole block, and what follows it. */
+    return turn->block_count >= (turn->shell->space.is_tight ? 1 : TURN_BLOCKS_FULL);
 }
 
 static bool cursor_equal(const struct feed_cursor *a, const struct feed_cursor *b)
@@ -124,6 +134,11 @@ uint64_t turn_cause(const struct turn *turn)
     return turn->cause;
 }
 
+struct span turn_key(const struct turn *turn)
+{
+    return turn->key;
+}
+
 void turn_now_raise(struct turn *turn, int64_t now_ms)
 {
     assert(turn->shell->definition->feed_count == 0);
@@ -156,6 +171,16 @@ size_t turn_positions(const struct turn *turn, struct turn_position *positions, 
         count += 1;
     }
     return count;
+}
+
+bool turn_together(struct turn *turn, size_t count, size_t bytes)
+{
+    size_t needed = bytes + count * ENVELOPE_BYTES_MOST + ENVELOPE_BYTES;
+    if (needed > LIMIT_BLOCK_BYTES) {
+        return false;
+    }
+    (void)turn_builder(turn, needed);
+    return true;
 }
 
 uint64_t turn_emit(struct turn *turn, struct fact *fact)

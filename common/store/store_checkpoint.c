@@ -87,8 +87,9 @@ static enum status records_merge(const struct store *store, MDB_txn *txn, MDB_cu
             return STATUS_CORRUPT;
         }
     }
+    size_t most = store_merge_records(store);
     uint64_t left = checkpoint->run.records - checkpoint->merged;
-    for (size_t i = 0; i < store->options.checkpoint_records && i < left; i++) {
+    for (size_t i = 0; i < most && i < left; i++) {
         if (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) != MDB_SUCCESS) {
             return STATUS_CORRUPT;
         }

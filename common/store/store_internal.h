@@ -34,6 +34,7 @@ struct store {
     struct memtable *frozen; /* NULL: none. Never written to */
     struct checkpoint checkpoint;
     struct journal_position position; /* the newest P of the file */
+    uint64_t reserved_to;             /* the disk has room for the file up to here */
     uint64_t touched;
     unsigned scans; /* running, one within the other */
 };
@@ -50,6 +51,8 @@ _Noreturn void store_corrupt_exit(const struct store *store, struct span key);
 
 /* At open, before there is a reader: merges a closed run, drops an open one. */
 MUST_USE enum status store_checkpoint_recover(struct store *store, struct refusal *refusal);
+/* Records of the next piece that merges: few while the disk is tight. */
+size_t store_merge_records(const struct store *store);
 /* The snapshot becomes the newest one. Spans into the old one die. */
 void store_reader_renew(struct store *store);
 /* Nothing needs the frozen memtable any longer: the snapshot has all that is in it. */

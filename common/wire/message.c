@@ -11,12 +11,16 @@ void *request_unpack(const ProtobufCMessageDescriptor *descriptor, struct span b
     if (body.size > REQUEST_BYTES_MAX) {
         (void)refusal_set(refusal, STATUS_MALFORMED, "the body has %zu bytes, a %s has at most %d",
                           body.size, descriptor->short_name, REQUEST_BYTES_MAX);
+        refusal_violation(refusal, "body", "is larger than such a request can be",
+                          "send what the method asks for and no more");
         return NULL;
     }
     ProtobufCMessage *message = pb_unpack(descriptor, arena, body);
     if (message == NULL || message->n_unknown_fields > 0) {
         (void)refusal_set(refusal, STATUS_MALFORMED, "the body is not a %s",
                           descriptor->short_name);
+        refusal_violation(refusal, "body", "must be the method's encoded message, all of it known",
+                          "encode it with proto/kith/v1");
         return NULL;
     }
     return message;

@@ -46,7 +46,18 @@ struct request_fields {
     bool there[REQUEST_FIELD_END];
     struct field at[REQUEST_FIELD_END];
     uint32_t unknown; /* a field that is none of ours; 0: none */
+    uint32_t twice;   /* a field that was there before; 0: none */
     bool broken;      /* what follows is not protobuf */
+};
+
+static const char *const request_field_names[REQUEST_FIELD_END] = {
+    [REQUEST_VERSION] = "version",
+    [REQUEST_ID] = "request_id",
+    [REQUEST_METHOD] = "method",
+    [REQUEST_TIMEOUT] = "timeout_ms",
+    [REQUEST_KEY] = "key",
+    [REQUEST_ISSUED_AT] = "issued_at_ms",
+    [REQUEST_TRACEPARENT] = "traceparent",
 };
 
 _Static_assert(sizeof(((struct request_header *)0)->key) > LIMIT_ID_BYTES, "a key has its NUL");
@@ -73,6 +84,7 @@ static void request_fields_read(struct span bytes, struct request_fields *fields
         } else if (field.kind != request_field_kind(field.number)) {
             fields->broken = true;
         } else {
+            fields->twice = fields->there[field.number] ? field.number : fields->twice;
             fields->there[field.number] = true;
             fields->at[field.number] = field;
         }
@@ -119,6 +131,14 @@ static enum status envelope_check(const struct request_fields *fields, struct re
         (void)snprintf(name, sizeof name, "%u", (unsigned)fields->unknown);
         return request_fault(refusal, name, "is a field that version 1 does not have",
                              "leave it out, or upgrade the service");
+    }
+    if (fields->twice != 0) {
+        return request_fault(refusal, request_field_names[fields->twice], "stands twice",
+                             "send each field once");
+    }
+    if (!text_is_clean(fields->at[REQUEST_TRACEPARENT].bytes)) {
+        return request_fault(refusal, "traceparent", "must be UTF-8 without control characters",
+                             "send what W3C Trace Context says, or leave it out");
     }
     return STATUS_OK;
 }

@@ -135,7 +135,10 @@ enum status ingest_request_decode(struct span body, struct ingest_request *reque
         request_field_decode(&field, &decoded, &found);
     }
     if (step == FIELD_BROKEN) {
-        return refusal_set(refusal, STATUS_MALFORMED, "the body is no IngestRequest");
+        (void)refusal_set(refusal, STATUS_MALFORMED, "the body is no IngestRequest");
+        refusal_violation(refusal, "body", "must be an encoded IngestRequest",
+                          "encode it with proto/kith/v1/ingestion.proto");
+        return STATUS_MALFORMED;
     }
     request_check(&decoded, &found);
     if (found.status != STATUS_OK) {

@@ -34,6 +34,8 @@ static void *body_unpack(const ProtobufCMessageDescriptor *descriptor, struct ar
     if (message == NULL || message->n_unknown_fields > 0) {
         (void)refusal_set(refusal, STATUS_MALFORMED, "the body is no %s%s", descriptor->short_name,
                           message == NULL ? "" : " that this program knows");
+        refusal_violation(refusal, "body", "must be the method's encoded message, all of it known",
+                          "encode it with proto/kith/v1/ingestion.proto");
         return NULL;
     }
     return message;

@@ -12,7 +12,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define ARENA_BYTES (LIMIT_ATTRIBUTES * sizeof(struct attribute))
+/* Room for two lists of attributes: clear ones and personal ones. */
+#define ARENA_BYTES (2 * LIMIT_ATTRIBUTES * sizeof(struct attribute))
 
 /* Compares with generated code, unless the message is one that an encoder would not write
  * so, such as a number with leading zeros. */
@@ -43,6 +44,9 @@ static void accepted_try(const struct event *event, struct arena *arena, struct 
     arena_reset(arena);
     status = accepted_event_decode(buffer_span(buffer), arena, &accepted);
     assert(status == STATUS_OK && span_equal(accepted.id, event->id));
+    status = accepted_event_open(buffer_span(buffer), arena, &accepted);
+    assert(status == STATUS_OK);
+    assert(accepted.attribute_count + accepted.personal_count == event->attribute_count);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -75,6 +79,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct accepted_event accepted = { .attribute_count = 0 };
     status = accepted_event_decode(span_of(data, size), &arena, &accepted);
     assert(status == STATUS_OK || status == STATUS_CORRUPT);
+    if (status == STATUS_OK) {
+        status = accepted_event_open(span_of(data, size), &arena, &accepted);
+        assert(status == STATUS_OK || accepted.personal_count == 0);
+    }
     buffer_release(&first);
     buffer_release(&second);
     arena_release(&arena);

@@ -3,6 +3,7 @@
 #include "common/base/limits.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Keys of the table begin with what they are. */
@@ -228,10 +229,9 @@ static enum status at_handle(void *service, struct turn *turn, struct span body,
     return STATUS_OK;
 }
 
-static enum status many_handle(void *service, struct turn *turn, struct span body,
-                               struct reply *reply)
+static enum status many_emit(struct toy *toy, struct turn *turn, struct span body, bool together,
+                             struct reply *reply)
 {
-    struct toy *toy = service;
     struct request request = { 0 };
     uint8_t bytes[LIMIT_RECORD_BYTES] = { 0 };
     toy->decided += 1;
@@ -241,6 +241,9 @@ static enum status many_handle(void *service, struct turn *turn, struct span bod
     uint32_t count = (uint32_t)((uint64_t)request.n >> 32);
     uint32_t size = (uint32_t)request.n;
     assert(size >= FACT_LEAST && size <= sizeof bytes);
+    if (together && !turn_together(turn, count, (size_t)count * size)) {
+        return refusal_set(reply->refusal, STATUS_REFUSED, "no block holds as much");
+    }
     be64_put(bytes, 1);
     for (uint32_t i = 0; i < count; i++) {
         struct fact fact = { .type = TOY_ADDED,
@@ -252,6 +255,18 @@ static enum status many_handle(void *service, struct turn *turn, struct span bod
     }
     be64_put(bytes, count);
     return buffer_append(reply->body, span_of(bytes, 8));
+}
+
+static enum status many_handle(void *service, struct turn *turn, struct span body,
+                               struct reply *reply)
+{
+    return many_emit(service, turn, body, false, reply);
+}
+
+static enum status together_handle(void *service, struct turn *turn, struct span body,
+                                   struct reply *reply)
+{
+    return many_emit(service, turn, body, true, reply);
 }
 
 static enum status wide_handle(void *service, struct turn *turn, struct span body,
@@ -318,6 +333,89 @@ static enum status get_handle(void *service, struct turn *turn, struct span body
     be_time_put(answer + 16, turn_now(turn));
     return buffer_append(reply->body, span_of(answer, sizeof answer));
 }
+
+static enum status until_handle(void *service, struct turn *turn, struct span body,
+                                struct reply *reply)
+{
+    struct request request = { 0 };
+    uint64_t count = 0;
+    enum status status = get_handle(service, turn, body, reply);
+    if (status == STATUS_OK && request_decode(body, &request)) {
+        reply->is_early = sum_get(turn_view(turn), request.customer, &count) < request.n;
+    }
+    return status;
+}
+
+/* ---- the world outside */
+
+static enum status outside_start(void *service, const struct view *view, struct refusal *refusal)
+{
+    struct toy *toy = service;
+    (void)view;
+    (void)refusal;
+    toy->outside.started += 1;
+    return STATUS_OK;
+}
+
+static void outside_stop(void *service)
+{
+    struct toy *toy = service;
+    toy->outside.stopped += 1;
+}
+
+static void outside_synced(void *service, const struct view *view)
+{
+    struct toy *toy = service;
+    uint64_t count = 0;
+    toy->outside.synced += 1;
+    toy->outside.synced_sum = sum_get(view, customer_of(toy->outside.watched), &count);
+}
+
+static int outside_descriptor(void *service)
+{
+    (void)service;
+    return -1;
+}
+
+static bool outside_take(void *service, struct turn *turn, size_t facts_max)
+{
+    struct toy *toy = service;
+    uint8_t bytes[FACT_LEAST] = { 0 };
+    size_t taken = 0;
+    be64_put(bytes, 1);
+    while (toy->outside.back > 0 && taken < facts_max) {
+        (void)amount_emit(turn, TOY_ADDED, customer_of(toy->outside.watched), bytes);
+        toy->outside.back -= 1;
+        taken += 1;
+    }
+    return taken > 0;
+}
+
+static bool outside_holds(void *service, const struct view *view)
+{
+    const struct toy *toy = service;
+    (void)view;
+    return toy->outside.holds;
+}
+
+static bool outside_is_stuck(void *service, char *why, size_t size)
+{
+    const struct toy *toy = service;
+    if (toy->outside.is_stuck) {
+        (void)snprintf(why, size, "nobody answers outside");
+    }
+    return toy->outside.is_stuck;
+}
+
+static const struct service_effects toy_effects = {
+    .start = outside_start,
+    .stop = outside_stop,
+    .synced = outside_synced,
+    .descriptor = outside_descriptor,
+    .take = outside_take,
+    .holds = outside_holds,
+    .is_stuck = outside_is_stuck,
+};
 
 /* ---- rules, feeds, time */
 
@@ -453,10 +551,11 @@ static void toy_tick(void *service, struct turn *turn, int64_t due_ms, size_t fa
 static const struct store_table toy_tables[] = { { TOY_TABLE, "toy" } };
 
 static const struct service_method toy_methods[] = {
-    { "toy.Add", true, add_handle },   { "toy.At", true, at_handle },
-    { "toy.Many", true, many_handle }, { "toy.Wide", true, wide_handle },
-    { "toy.Fail", true, fail_handle }, { "toy.Bad", true, bad_handle },
-    { "toy.Get", false, get_handle },  { "toy.Abort", true, abort_handle },
+    { "toy.Add", true, add_handle },           { "toy.At", true, at_handle },
+    { "toy.Many", true, many_handle },         { "toy.Wide", true, wide_handle },
+    { "toy.Together", true, together_handle }, { "toy.Fail", true, fail_handle },
+    { "toy.Bad", true, bad_handle },           { "toy.Get", false, get_handle },
+    { "toy.Abort", true, abort_handle },       { "toy.Until", false, until_handle },
 };
 
 /* What a toy emits: the first ones are folded always, an echo where it is asked for. */
@@ -493,5 +592,6 @@ void toy_init(struct toy *toy, const struct toy_options *options)
         .due = toy_due,
         .tick = toy_tick,
         .evolve = toy_evolve,
+        .effects = options->reaches_out ? &toy_effects : NULL,
     };
 }

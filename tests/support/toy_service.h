@@ -4,11 +4,13 @@
  *   toy.Add     command   emits one fact; under the event clock it may carry its time
  *   toy.At      command   sets a timer, whose tick emits a fact
  *   toy.Many    command   emits many facts of a given size
+ *   toy.Together command  the same, asking that they stand in one block
  *   toy.Wide    command   emits nothing and answers with many bytes
  *   toy.Fail    command   refused by a rule
  *   toy.Bad     command   malformed
  *   toy.Abort   command   to be sent again
  *   toy.Get     question  a customer's sum
+ *   toy.Until   question  the same, once it has come to an amount
  *
  * It folds what other toys have added, and what they emit of that where it is told to, by
  * emitting an echo, and sets a timer for some. Its one rule is a factor: the digit with
@@ -40,7 +42,20 @@ struct toy_options {
     bool folds_to_nothing;
     bool keeps_keys_for_ever;
     bool keeps_no_journal;
+    bool reaches_out; /* it has effects, as struct toy_outside says */
     int64_t timer_ms; /* how far ahead a folded amount sets its timer, or back; 0: never */
+};
+
+/* The world outside of a toy: what it was told, and what it answers. */
+struct toy_outside {
+    size_t started;
+    size_t stopped;
+    size_t synced;       /* how often it was told that something is durable */
+    struct span watched; /* the customer whose sum is noted then */
+    int64_t synced_sum;
+    size_t back; /* so many amounts of 1 of the customer are to be taken */
+    bool holds;
+    bool is_stuck;
 };
 
 struct toy {
@@ -49,6 +64,7 @@ struct toy {
     struct service_feed feeds[TOY_FEEDS_MAX];
     uint64_t decided; /* commands that have reached their handler */
     uint64_t ticked;
+    struct toy_outside outside;
 };
 
 /* `toy` is the definition's service, and must stay where it is. */

@@ -161,6 +161,67 @@ START_TEST(an_accepted_event_comes_back_without_its_sealed_values)
 }
 END_TEST
 
+START_TEST(personal_attributes_are_there_for_who_opens_them)
+{
+    struct event event = purchase();
+    struct hash128 hash = hash128_of_span(span_of_text("content"));
+    ck_assert_int_eq(accepted_event_encode(&event, true, hash, &encoded), STATUS_OK);
+    struct accepted_event accepted = { .attribute_count = 0 };
+    ck_assert_int_eq(accepted_event_decode(buffer_span(&encoded), &arena, &accepted), STATUS_OK);
+    ck_assert_uint_eq(accepted.personal_count, 0);
+    ck_assert_int_eq(accepted_event_open(buffer_span(&encoded), &arena, &accepted), STATUS_OK);
+    ck_assert_uint_eq(accepted.personal_count, PERSONAL_COUNT);
+    attribute_assert_equal(&accepted.personal[0],
+                           &sample_attributes[ATTRIBUTE_COUNT - PERSONAL_COUNT]);
+    ck_assert_uint_eq(accepted.attribute_count, ATTRIBUTE_COUNT - PERSONAL_COUNT);
+}
+END_TEST
+
+/* An accepted event's body with one sealed attribute, as generated code writes it. */
+static void sealed_put(uint32_t key_id, const char *inside, size_t size)
+{
+    char name[] = "phone";
+    Kith__V1__Sealed value = KITH__V1__SEALED__INIT;
+    value.has_key_id = key_id != 0;
+    value.key_id = key_id;
+    value.has_bytes = 1;
+    value.bytes = pb_bytes(span_of(inside, size));
+    Kith__V1__SealedAttribute sealed = KITH__V1__SEALED_ATTRIBUTE__INIT;
+    Kith__V1__SealedAttribute *sealed_all[1] = { &sealed };
+    sealed.name = name;
+    sealed.value = &value;
+    Kith__V1__EventAccepted message = KITH__V1__EVENT_ACCEPTED__INIT;
+    message.n_sealed = 1;
+    message.sealed = sealed_all;
+    buffer_clear(&encoded);
+    ck_assert_int_eq(pb_pack(&message.base, &encoded), STATUS_OK);
+}
+
+START_TEST(a_value_under_a_key_that_is_not_at_hand_is_left_out)
+{
+    struct accepted_event accepted = { .personal_count = 77 };
+    sealed_put(3, "whatever it says", 16);
+    ck_assert_int_eq(accepted_event_open(buffer_span(&encoded), &arena, &accepted), STATUS_OK);
+    ck_assert_uint_eq(accepted.personal_count, 0);
+}
+END_TEST
+
+START_TEST(a_sealed_value_that_is_no_attribute_is_corrupt)
+{
+    struct accepted_event accepted = { .personal_count = 77 };
+    sealed_put(0, "whatever it says", 16);
+    ck_assert_int_eq(accepted_event_open(buffer_span(&encoded), &arena, &accepted), STATUS_CORRUPT);
+    sealed_put(0, "", 0);
+    ck_assert_int_eq(accepted_event_open(buffer_span(&encoded), &arena, &accepted), STATUS_CORRUPT);
+    sealed_put(0, "\x0a\x01n\x12\x01v", 6);
+    ck_assert_int_eq(accepted_event_open(buffer_span(&encoded), &arena, &accepted), STATUS_OK);
+    ck_assert_uint_eq(accepted.personal_count, 1);
+    accepted = (struct accepted_event){ .attribute_count = LIMIT_ATTRIBUTES, .personal_count = 77 };
+    ck_assert_int_eq(accepted_event_open(buffer_span(&encoded), &arena, &accepted), STATUS_CORRUPT);
+    ck_assert_uint_eq(accepted.personal_count, 77);
+}
+END_TEST
+
 START_TEST(generated_code_finds_the_sealed_attribute_whole)
 {
     struct event event = purchase();
@@ -645,6 +706,9 @@ int main(void)
     tcase_add_test(tests, equal_events_have_equal_bytes_and_are_appended);
     tcase_add_test(tests, generated_code_reads_and_writes_the_same_bytes);
     tcase_add_test(tests, an_accepted_event_comes_back_without_its_sealed_values);
+    tcase_add_test(tests, personal_attributes_are_there_for_who_opens_them);
+    tcase_add_test(tests, a_value_under_a_key_that_is_not_at_hand_is_left_out);
+    tcase_add_test(tests, a_sealed_value_that_is_no_attribute_is_corrupt);
     tcase_add_test(tests, generated_code_finds_the_sealed_attribute_whole);
     tcase_add_loop_test(tests, each_fault_is_found_in_structs_and_in_bytes, 0,
                         (int)(sizeof fault_rows / sizeof fault_rows[0]));

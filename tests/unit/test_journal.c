@@ -666,6 +666,35 @@ END_TEST
 
 /* ---- faults of the host */
 
+static uint64_t bytes_on_disk(const char *path)
+{
+    struct stat facts;
+    ck_assert_int_eq(stat(path, &facts), 0);
+    return (uint64_t)facts.st_blocks * 512;
+}
+
+START_TEST(room_that_is_reserved_is_there_and_within_the_map)
+{
+    const size_t room = (size_t)2 * 1024 * 1024;
+    struct place place = place_make();
+    struct journal_options options = options_of(&place);
+    options.map_bytes = 4 * room;
+    struct journal *journal = NULL;
+    ck_assert_int_eq(journal_open(&journal, &options, NULL), STATUS_OK);
+    ck_assert_int_eq(blocks_append(journal, 3, 3000), STATUS_OK);
+    ck_assert_int_eq(journal_reserve(journal, room), STATUS_OK);
+    ck_assert_uint_gt(bytes_on_disk(options.path), room);
+    ck_assert_uint_gt(journal_disk_free_bytes(journal), 0);
+    ck_assert_int_eq(blocks_append(journal, 3, 3000), STATUS_OK);
+    ck_assert_uint_eq(verified(journal).blocks, 6);
+    /* More than the map's rest is never needed. */
+    ck_assert_int_eq(journal_reserve(journal, SIZE_MAX / 2), STATUS_OK);
+    ck_assert_uint_le(bytes_on_disk(options.path), options.map_bytes + room);
+    journal_close(&journal);
+    place_remove(&place);
+}
+END_TEST
+
 START_TEST(a_full_map_gives_a_status_and_the_journal_stays)
 {
     struct place place = place_make();
@@ -826,6 +855,7 @@ int main(void)
     tcase_add_test(tests, every_seq_is_located_in_its_block);
     tcase_add_test(tests, a_position_is_a_border_with_its_own_chain_or_wrong);
     tcase_add_test(tests, a_full_map_gives_a_status_and_the_journal_stays);
+    tcase_add_test(tests, room_that_is_reserved_is_there_and_within_the_map);
     tcase_add_test(tests, after_a_failed_sync_nothing_is_said_any_more);
     tcase_add_test(tests, the_used_space_grows_with_what_is_appended);
     tcase_add_test(tests, another_process_verifies_while_this_one_appends);

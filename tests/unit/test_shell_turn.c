@@ -58,6 +58,7 @@ struct measure {
     uint64_t blocks;
     uint64_t facts;
     size_t largest;
+    uint64_t whole; /* blocks that hold a largest batch */
 };
 
 static bool block_measure(void *argument, const struct block *block)
@@ -67,6 +68,7 @@ static bool block_measure(void *argument, const struct block *block)
     measure->blocks += 1;
     measure->facts += block->header.count;
     measure->largest = size > measure->largest ? size : measure->largest;
+    measure->whole += block->header.count >= LIMIT_BATCH_ITEMS ? 1 : 0;
     return true;
 }
 
@@ -95,6 +97,44 @@ START_TEST(a_turn_makes_as_many_blocks_as_it_needs_in_one_commit)
     bench_crash(&bench);
     ck_assert_int_eq(many(&bench, "k1", 100, 60000).sum, 100); /* the stored reply */
     ck_assert_uint_eq(journal_measure(&bench).blocks, 6);
+    bench_agrees(&bench);
+    bench_end(&bench);
+}
+END_TEST
+
+START_TEST(facts_that_belong_together_stand_in_one_block)
+{
+    struct bench bench;
+    char key[16];
+    bench_begin(&bench, &(struct toy_node_options){ 0 });
+    for (uint32_t i = 0; i < 3; i++) { /* what comes before fills the block by half */
+        (void)snprintf(key, sizeof key, "k%u", i);
+        toy_many_encode(8, 60000, &bench.client.body);
+        (void)toy_client_send(&bench.client, TRANSPORT_COMMAND, "toy.Many", key);
+        (void)snprintf(key, sizeof key, "t%u", i);
+        toy_many_encode(LIMIT_BATCH_ITEMS, 128, &bench.client.body);
+        (void)toy_client_send(&bench.client, TRANSPORT_COMMAND, "toy.Together", key);
+    }
+    toy_node_turn(&bench.node);
+    ck_assert_uint_eq(hear_all(&bench), 6);
+    struct measure measure = journal_measure(&bench);
+    ck_assert_uint_eq(measure.facts, 3 * (8 + LIMIT_BATCH_ITEMS));
+    ck_assert_uint_eq(measure.whole, 3);
+    ck_assert_uint_le(measure.largest, LIMIT_BLOCK_BYTES);
+    bench_agrees(&bench);
+    bench_end(&bench);
+}
+END_TEST
+
+START_TEST(facts_that_no_block_holds_are_refused_before_the_first)
+{
+    struct bench bench;
+    bench_begin(&bench, &(struct toy_node_options){ 0 });
+    toy_many_encode(LIMIT_BATCH_ITEMS, 256, &bench.client.body);
+    (void)toy_client_send(&bench.client, TRANSPORT_COMMAND, "toy.Together", "k1");
+    struct said said = turn(&bench);
+    ck_assert_int_eq(said.status, STATUS_REFUSED);
+    ck_assert_uint_eq(journal_measure(&bench).facts, 0);
     bench_agrees(&bench);
     bench_end(&bench);
 }
@@ -204,6 +244,38 @@ START_TEST(a_full_store_refuses_commands_and_goes_on_with_the_rest)
     struct said again = add(&bench, "first", "anna", 5);
     same(&first, &again);
     ck_assert_int_eq(get(&bench, "anna").sum, 5);
+    bench_end(&bench);
+}
+END_TEST
+
+START_TEST(a_disk_at_its_reserve_refuses_commands_until_there_is_room)
+{
+    struct bench bench;
+    bench_begin(&bench, &(struct toy_node_options){ 0 });
+    struct said first = add(&bench, "first", "anna", 5);
+    set_timer(&bench, "timer", &(struct toy_add){ "anna", 7, TOY_WALL_MS + 500 });
+    ck_assert_int_eq(turn(&bench).status, STATUS_OK);
+    bench.node.limits.disk_reserve_bytes = UINT64_MAX;
+    uint64_t blocks = blocks_of(&bench);
+    struct said refused = add(&bench, "second", "anna", 1);
+    ck_assert_int_eq(refused.status, STATUS_LIMIT);
+    ck_assert_ptr_nonnull(strstr(refused.refusal.message, "disk"));
+    ck_assert_uint_gt(refused.refusal.retry_after_ms, 0);
+    ck_assert_uint_eq(blocks_of(&bench), blocks);
+    char why[256] = "";
+    ck_assert(!shell_is_ready(bench.node.shell, why, sizeof why));
+    ck_assert_ptr_nonnull(strstr(why, "disk"));
+
+    struct said again = add(&bench, "first", "anna", 5);
+    same(&first, &again);
+    bench.clock.wall_ms += 500; /* time passes all the same */
+    toy_node_settle(&bench.node);
+    ck_assert_int_eq(get(&bench, "anna").sum, 12);
+
+    bench.node.limits.disk_reserve_bytes = 0;
+    ck_assert_int_eq(add(&bench, "second", "anna", 1).status, STATUS_OK);
+    ck_assert(shell_is_ready(bench.node.shell, why, sizeof why));
+    bench_agrees(&bench);
     bench_end(&bench);
 }
 END_TEST
@@ -432,9 +504,12 @@ static Suite *shell_turn_suite(void)
     tcase_add_test(bounds, a_turn_takes_so_many_bytes_and_no_more);
     tcase_add_test(bounds, a_turn_makes_as_many_blocks_as_it_needs_in_one_commit);
     tcase_add_test(bounds, outcomes_are_found_in_each_block_of_a_turn);
+    tcase_add_test(bounds, facts_that_belong_together_stand_in_one_block);
+    tcase_add_test(bounds, facts_that_no_block_holds_are_refused_before_the_first);
     tcase_add_test(bounds, a_turn_whose_blocks_are_many_leaves_requests_for_the_next);
     tcase_add_test(bounds, replies_of_the_largest_size_are_kept_too);
     tcase_add_test(bounds, a_full_store_refuses_commands_and_goes_on_with_the_rest);
+    tcase_add_test(bounds, a_disk_at_its_reserve_refuses_commands_until_there_is_room);
     suite_add_tcase(suite, bounds);
     TCase *ticking = tcase_create("ticking");
     tcase_add_test(ticking, a_timer_rings_when_its_time_has_come);

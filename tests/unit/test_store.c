@@ -3,6 +3,7 @@
 #include "tests/unit/store_fixture.h"
 
 #include <lmdb.h>
+#include <sys/stat.h>
 
 /* ---- reading and changing */
 
@@ -441,6 +442,34 @@ START_TEST(space_counts_pages_in_use_and_knows_the_map)
 }
 END_TEST
 
+/* What was reserved for a checkpoint is as much as the file grows by it. */
+START_TEST(a_checkpoint_stays_within_the_room_that_was_reserved_for_it)
+{
+    struct folder folder = folder_make();
+    struct store_options options = options_of(&folder);
+    options.checkpoint_records = 64; /* as while the disk is tight */
+    struct store *store = store_make(&options);
+    struct change change = store_change(store);
+    uint8_t bytes[100] = { 0 };
+    struct stat before;
+    struct stat after;
+    for (uint64_t turn = 1; turn <= 5; turn++) {
+        for (uint32_t i = 0; i < 2000; i++) {
+            struct hash128 key = hash128_of_span(span_of(&(uint64_t){ turn << 32 | i }, 8));
+            change_put(&change, TABLE_LOW, span_of(key.bytes, 16), span_of(bytes, sizeof bytes));
+        }
+        ck_assert_int_eq(store_reserve(store, 0), STATUS_OK);
+        ck_assert_int_eq(stat(options.path, &before), 0);
+        checkpoint_make(store, turn);
+        ck_assert_int_eq(stat(options.path, &after), 0);
+        ck_assert_int_le(after.st_size, before.st_blocks * 512);
+    }
+    ck_assert_uint_gt(store_disk_free_bytes(store), 0);
+    store_close(&store);
+    folder_remove(&folder);
+}
+END_TEST
+
 /* ---- everything at once */
 
 struct history {
@@ -563,6 +592,7 @@ int main(void)
     tcase_add_test(tcase, a_folder_that_is_missing_is_named);
     tcase_add_test(tcase, the_bound_of_memory_asks_for_checkpoints_and_stops_nothing);
     tcase_add_test(tcase, space_counts_pages_in_use_and_knows_the_map);
+    tcase_add_test(tcase, a_checkpoint_stays_within_the_room_that_was_reserved_for_it);
     tcase_add_test(tcase, whatever_happens_it_holds_what_a_sorted_array_holds);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

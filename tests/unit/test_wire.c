@@ -133,6 +133,10 @@ static const struct {
     ROW("a number that ends early", GOOD "\x20\x80", "header"),
     ROW("a number past 64 bits", GOOD "\x20\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x02", "header"),
     ROW("field 0", GOOD "\x00\x01", "header"),
+    ROW("a method twice", GOOD METHOD, "method"),
+    ROW("an id twice", ID GOOD, "request_id"),
+    ROW("a trace with a NUL", GOOD "\x3A\x02t\0", "traceparent"),
+    ROW("a trace that is not UTF-8", GOOD "\x3A\x02t\xFF", "traceparent"),
 };
 
 START_TEST(each_fault_of_a_request_is_named_and_finds_its_caller)

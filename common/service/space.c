@@ -1,0 +1,94 @@
+/*
+ * Room on the disk and in the maps.
+ *
+ * Each store has room of its own reserved behind its end, as much as a turn and the
+ * checkpoints after it may take. So whatever fills the disk, a turn that was begun finds room,
+ * and so does the checkpoint of what it left in memory. There are two bounds:
+ *
+ *   disk_reserve_bytes are not left, or a map is at 80 %
+ *           no new commands; feeds are folded and time passes
+ *   what must be ahead of a store cannot be reserved
+ *           nothing that writes but the checkpoint of what is in memory; questions are answered
+ *
+ * Both end by themselves when there is room.
+ */
+#include "common/service/shell_internal.h"
+
+/* A turn on a tight disk: this much input, and one request more. */
+#define TIGHT_TURN_BYTES ((size_t)64 * 1024)
+/* What the blocks of such a turn may take: three times the largest request, and the pages
+ * around them. */
+#define JOURNAL_AHEAD_BYTES ((size_t)4 * LIMIT_BODY_BYTES)
+/* What such a turn may add to the memtable. */
+#define MEMORY_AHEAD_BYTES ((size_t)2 * LIMIT_BODY_BYTES)
+/* On a tight disk a memtable is written down as soon as this. */
+#define TIGHT_MEMORY_BYTES ((size_t)512 * 1024)
+
+static const char map_is_full[] = "the store is full up to its reserve";
+static const char disk_is_full[] = "the disk is full up to its reserve";
+
+static uint64_t free_bytes_of(const struct shell *shell)
+{
+    const struct shell_options *options = &shell->options;
+    return options->journal != NULL ? journal_disk_free_bytes(options->journal)
+                                    : store_disk_free_bytes(options->store);
+}
+
+static bool maps_are_full(const struct shell *shell)
+{
+    size_t used = 0;
+    size_t map = 0;
+    store_space(shell->options.store, &used, &map);
+    bool is_full = used / 4 >= map / 5;
+    if (shell->options.journal != NULL) {
+        journal_space(shell->options.journal, &used, &map);
+        is_full = is_full || used / 4 >= map / 5;
+    }
+    return is_full;
+}
+
+static bool ahead_is_reserved(const struct shell *shell)
+{
+    const struct shell_options *options = &shell->options;
+    if (options->journal != NULL &&
+        journal_reserve(options->journal, JOURNAL_AHEAD_BYTES) != STATUS_OK) {
+        return false;
+    }
+    return store_reserve(options->store, MEMORY_AHEAD_BYTES) == STATUS_OK;
+}
+
+void space_check(struct shell *shell)
+{
+    struct space *space = &shell->space;
+    int64_t now = shell->options.clock.monotonic_ms(shell->options.clock.context);
+    if (space->stops && now < space->check_at_ms) {
+        return;
+    }
+    space->check_at_ms = now + SPACE_CHECK_MS;
+    uint64_t free_bytes = free_bytes_of(shell);
+    /* Who only rebuilds a state takes no commands. */
+    bool is_low =
+        shell->options.stop_at == NULL && free_bytes < shell->options.limits->disk_reserve_bytes;
+    space->is_tight = free_bytes < LIMIT_DISK_TIGHT_BYTES;
+    space->stops = !ahead_is_reserved(shell);
+    space->full = NULL;
+    if (is_low || space->stops) {
+        space->full = disk_is_full;
+    } else if (maps_are_full(shell)) {
+        space->full = map_is_full;
+    }
+}
+
+size_t space_turn_bytes(const struct shell *shell)
+{
+    size_t most = shell->options.limits->turn_bytes_max;
+    return shell->space.is_tight && most > TIGHT_TURN_BYTES ? TIGHT_TURN_BYTES : most;
+}
+
+bool space_wants_checkpoint(const struct shell *shell)
+{
+    const struct space *space = &shell->space;
+    return shell->dirty &&
+           (space->stops ||
+            (space->is_tight && store_memory_bytes(shell->options.store) >= TIGHT_MEMORY_BYTES));
+}

@@ -1,0 +1,79 @@
+/*
+ * Room on the disk for the checkpoints to come. What a checkpoint of M bytes of memory, merged
+ * in pieces that change D bytes of pages each, takes of the file's free pages and its end:
+ *
+ *   the run, the data's growth   M together (measured: 0.75 to 1.0), and half of it for luck
+ *   pages at work                3 D: LMDB never writes over a page that is in use, and those
+ *                                that a commit frees can be taken by the one after the next
+ *
+ * Records that are merged may each lie on a page of its own, so D is that of small pieces: a
+ * disk that is not tight has room for large ones anyway, and a tight one gets small ones.
+ */
+#include "common/base/disk.h"
+#include "common/store/store_internal.h"
+
+#include <assert.h>
+
+#define MERGE_RECORDS_TIGHT 64
+/* Beside its records a piece changes pages above them, lists of free pages and meta. */
+#define PIECE_PAGES (MERGE_RECORDS_TIGHT + MERGE_RECORDS_TIGHT / 2 + 16)
+#define PIECES_AT_WORK 3
+/* Reserved beyond what is needed, so that not every turn asks the disk. */
+#define RESERVE_STEP_BYTES ((size_t)256 * 1024)
+
+static int file_of(const struct store *store)
+{
+    int file = -1;
+    int code = mdb_env_get_fd(store->file.env, &file);
+    assert(code == MDB_SUCCESS);
+    return file;
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+size_t store_merge_records(const struct store *store)
+{
+    size_t records = store->options.checkpoint_records;
+    return disk_is_tight(file_of(store)) ? least(records, MERGE_RECORDS_TIGHT) : records;
+}
+
+uint64_t store_disk_free_bytes(const struct store *store)
+{
+    return disk_free_bytes(file_of(store));
+}
+
+enum status store_reserve(struct store *store, size_t more)
+{
+    MDB_envinfo info = { 0 };
+    MDB_stat stat = { 0 };
+    int code = mdb_env_info(store->file.env, &info);
+    assert(code == MDB_SUCCESS);
+    code = mdb_env_stat(store->file.env, &stat);
+    assert(code == MDB_SUCCESS);
+    size_t used = 0;
+    size_t map = 0;
+    store_space(store, &used, &map);
+    size_t end = (info.me_last_pgno + 1) * stat.ms_psize;
+    size_t unused = end > used ? end - used : 0;
+    size_t memory = store_memory_bytes(store) + more;
+    size_t needed = memory + memory / 2 + (size_t)PIECES_AT_WORK * PIECE_PAGES * stat.ms_psize;
+    /* A map that is nearly full never asks for more than its rest. */
+    size_t most = map > end ? map - end : 0;
+    needed = least(needed > unused ? needed - unused : 0, most);
+    if (end + needed <= store->reserved_to) {
+        return STATUS_OK;
+    }
+    size_t wanted = least(needed + RESERVE_STEP_BYTES, most);
+    enum status status = disk_reserve(file_of(store), end, wanted);
+    if (status == STATUS_LIMIT) {
+        wanted = needed;
+        status = disk_reserve(file_of(store), end, wanted);
+    }
+    if (status == STATUS_OK) {
+        store->reserved_to = end + wanted;
+    }
+    return status;
+}
