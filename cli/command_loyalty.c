@@ -1,4 +1,4 @@
-/* Points of customers: balance, spending, taking back, statement. */
+/* Points of customers: balance, spending, granting, taking back, statement. */
 #include "cli/command.h"
 #include "cli/fact_json.h"
 #include "cli/ledger_verify.h"
@@ -20,6 +20,7 @@ struct wanted {
     struct words words;
     const char *programme; /* NULL: the first */
     const char *key;
+    const char *reference; /* NULL: none */
     uint64_t shard;
     bool shard_given;
 };
@@ -60,19 +61,25 @@ static bool shard_find(struct suite *suite, const char *customer, uint32_t *shar
     return false;
 }
 
-/* A buffer of the programme's name that protobuf-c may point at. */
-struct programme {
+/* A buffer of an id that protobuf-c may point at. */
+struct optional_id {
     char text[LIMIT_ID_BYTES + 2];
 };
 
-static char *programme_of(const struct wanted *wanted, struct programme *programme)
+/* NULL stays NULL. */
+static char *optional_id_of(const char *given, struct optional_id *id)
 {
-    if (wanted->programme == NULL) {
+    if (given == NULL) {
         return NULL;
     }
-    /* One byte more than a name may have is kept, so that the service refuses a long one. */
-    (void)snprintf(programme->text, sizeof programme->text, "%s", wanted->programme);
-    return programme->text;
+    /* One byte more than an id may have is kept, so that the service refuses a long one. */
+    (void)snprintf(id->text, sizeof id->text, "%s", given);
+    return id->text;
+}
+
+static char *programme_of(const struct wanted *wanted, struct optional_id *id)
+{
+    return optional_id_of(wanted->programme, id);
 }
 
 /* ---- balance */
@@ -100,7 +107,7 @@ static int balance_ask(const struct invocation *invocation, struct suite *suite,
     if (code != EXIT_DONE || !shard_find(suite, text_of(wanted, 0), &shard, &code)) {
         return code;
     }
-    struct programme programme;
+    struct optional_id programme;
     Kith__V1__BalanceRequest request = KITH__V1__BALANCE_REQUEST__INIT;
     request.customer = text_of(wanted, 0);
     request.programme = programme_of(wanted, &programme);
@@ -150,7 +157,7 @@ static int spend_send(const struct invocation *invocation, struct suite *suite,
     if (!shard_find(suite, text_of(wanted, 0), &shard, &code)) {
         return code;
     }
-    struct programme programme;
+    struct optional_id programme;
     Kith__V1__SpendRequest request = KITH__V1__SPEND_REQUEST__INIT;
     request.customer = text_of(wanted, 0);
     request.programme = programme_of(wanted, &programme);
@@ -161,6 +168,55 @@ static int spend_send(const struct invocation *invocation, struct suite *suite,
     call.key = wanted->key;
     call.message = &request.base;
     return post_send(invocation, suite, &call);
+}
+
+static void grant_print(const struct invocation *invocation, const Kith__V1__Posting *granted,
+                        const Kith__V1__PostBatchReply *reply, uint32_t shard)
+{
+    json_t *object = json_object();
+    output_put(object, "posting", output_unsigned(reply->results[0]->first_posting));
+    output_put(object, "shard", json_integer(shard));
+    output_put(object, "customer", output_text_or_null(granted->customer));
+    output_put(object, "points", json_integer(granted->points));
+    output_put(object, "reference", output_text_or_null(granted->reference));
+    output_object(invocation, object);
+}
+
+/* A batch of one, all or nothing: its refusal is the request's. */
+static int grant_send(const struct invocation *invocation, struct suite *suite,
+                      struct wanted *wanted, int64_t points)
+{
+    int code = EXIT_DONE;
+    uint32_t shard = 0;
+    if (!shard_find(suite, text_of(wanted, 0), &shard, &code)) {
+        return code;
+    }
+    struct optional_id programme;
+    struct optional_id reference;
+    Kith__V1__Posting granted = KITH__V1__POSTING__INIT;
+    granted.has_kind = 1;
+    granted.kind = KITH__V1__POSTING_KIND__POSTING_GRANT;
+    granted.customer = text_of(wanted, 0);
+    granted.programme = programme_of(wanted, &programme);
+    granted.has_points = 1;
+    granted.points = points;
+    granted.reference = optional_id_of(wanted->reference, &reference);
+    Kith__V1__Posting *postings[] = { &granted };
+    Kith__V1__PostRequest request = KITH__V1__POST_REQUEST__INIT;
+    request.n_postings = 1;
+    request.postings = postings;
+    request.has_all_or_nothing = 1;
+    request.all_or_nothing = 1;
+    struct suite_call call = loyalty_call(suite, shard);
+    call.method = "loyalty.Post";
+    call.key = wanted->key;
+    call.message = &request.base;
+    call.reply = &kith__v1__post_batch_reply__descriptor;
+    const Kith__V1__PostBatchReply *reply = suite_ask(suite, &call, &code);
+    if (reply != NULL && reply->n_results == 1) {
+        grant_print(invocation, &granted, reply, shard);
+    }
+    return code;
 }
 
 static int reverse_send(const struct invocation *invocation, struct suite *suite,
@@ -209,7 +265,7 @@ static int lines_ask(struct suite *suite, struct wanted *wanted, struct listing 
     if (!shard_find(suite, text_of(wanted, 0), &shard, &code)) {
         return code;
     }
-    struct programme programme;
+    struct optional_id programme;
     Kith__V1__StatementRequest request = KITH__V1__STATEMENT_REQUEST__INIT;
     request.customer = text_of(wanted, 0);
     request.programme = programme_of(wanted, &programme);
@@ -302,14 +358,18 @@ static int key_check(const struct invocation *invocation, const struct wanted *w
                                                "that sending it again posts nothing twice");
 }
 
-static int spend_run(const struct invocation *invocation)
+/* `option_count`: 3 with --reference, 2 without. */
+static int points_run(const struct invocation *invocation, size_t option_count,
+                      int (*send)(const struct invocation *, struct suite *, struct wanted *,
+                                  int64_t))
 {
     static const char *const names[] = { "CUSTOMER", "POINTS" };
     struct wanted wanted = { 0 };
     struct option options[] = { { "--programme", OPTION_TEXT, &wanted.programme, false },
-                                { "--key", OPTION_TEXT, &wanted.key, false } };
+                                { "--key", OPTION_TEXT, &wanted.key, false },
+                                { "--reference", OPTION_TEXT, &wanted.reference, false } };
     struct option_form form = { .options = options,
-                                .option_count = 2,
+                                .option_count = option_count,
                                 .word_names = names,
                                 .words_least = 2,
                                 .words_most = 2 };
@@ -325,9 +385,19 @@ static int spend_run(const struct invocation *invocation)
     if (suite == NULL) {
         return code;
     }
-    code = spend_send(invocation, suite, &wanted, points);
+    code = send(invocation, suite, &wanted, points);
     suite_close(&suite);
     return code;
+}
+
+static int spend_run(const struct invocation *invocation)
+{
+    return points_run(invocation, 2, spend_send);
+}
+
+static int grant_run(const struct invocation *invocation)
+{
+    return points_run(invocation, 3, grant_send);
 }
 
 static int reverse_run(const struct invocation *invocation)
@@ -386,6 +456,21 @@ const struct command commands_loyalty[] = {
               "  kith loyalty spend 07592 500 --key order-8812 --json | jq .balance\n",
       .needs_suite = true,
       .run = spend_run },
+    { .name = "loyalty grant",
+      .usage = "loyalty grant CUSTOMER POINTS --key KEY [--programme P] [--reference ID] [--json]",
+      .summary = "gives a customer points that no event earned",
+      .help = "For a campaign's reward, or to make good.\n"
+              "\n"
+              "  --key KEY       names this attempt: sent again, it grants only once and gets the\n"
+              "                  first answer again\n"
+              "  --programme P   of this programme; the first one of the configuration otherwise\n"
+              "  --reference ID  why: a ticket, a campaign; stands in the posting's fact\n"
+              "\n"
+              "examples:\n"
+              "  kith loyalty grant 07592 500 --key ticket-8812 --reference ticket-8812\n"
+              "  kith loyalty grant 07592 500 --key ticket-8812 --json | jq .posting\n",
+      .needs_suite = true,
+      .run = grant_run },
     { .name = "loyalty reverse",
       .usage = "loyalty reverse POSTING --key KEY [--shard N] [--json]",
       .summary = "takes a posting back, by a posting of its own",

@@ -30,7 +30,8 @@ struct verify {
 
 static bool is_posting(uint32_t type)
 {
-    return type == FACT_POINTS_EARNED || type == FACT_POINTS_SPENT || type == FACT_POINTS_REVERSED;
+    return type == FACT_POINTS_EARNED || type == FACT_POINTS_SPENT ||
+           type == FACT_POINTS_REVERSED || type == FACT_POINTS_GRANTED;
 }
 
 static enum status posting_add(struct verify *verify, const struct fact *fact)

@@ -29,6 +29,8 @@ uint32_t loyalty_posting_type(enum loyalty_kind kind)
         return FACT_POINTS_SPENT;
     case LOYALTY_REVERSED:
         return FACT_POINTS_REVERSED;
+    case LOYALTY_GRANTED:
+        return FACT_POINTS_GRANTED;
     }
     assert(false);
     return FACT_NONE;
@@ -36,7 +38,7 @@ uint32_t loyalty_posting_type(enum loyalty_kind kind)
 
 static bool kind_of_type(uint32_t type, enum loyalty_kind *kind)
 {
-    for (enum loyalty_kind each = LOYALTY_EARNED; each <= LOYALTY_REVERSED; each++) {
+    for (enum loyalty_kind each = LOYALTY_EARNED; each <= LOYALTY_GRANTED; each++) {
         if (loyalty_posting_type(each) == type) {
             *kind = each;
             return true;
@@ -51,6 +53,7 @@ void loyalty_posting_encode(const struct loyalty_posting *posting, struct buffer
     struct loyalty_name programme = posting->programme;
     struct loyalty_name source = loyalty_name_of(posting->source);
     struct loyalty_name event_id = loyalty_name_of(posting->event_id);
+    struct loyalty_name reference = loyalty_name_of(posting->reference);
     Kith__V1__PointsPosted message = KITH__V1__POINTS_POSTED__INIT;
     message.programme = programme.text;
     message.has_points = true;
@@ -67,6 +70,7 @@ void loyalty_posting_encode(const struct loyalty_posting *posting, struct buffer
     message.event_id = event_id.size > 0 ? event_id.text : NULL;
     message.has_reverses = posting->reverses != 0;
     message.reverses = posting->reverses;
+    message.reference = reference.size > 0 ? reference.text : NULL;
     enum status status = pb_pack(&message.base, out);
     assert(status == STATUS_OK);
 }
@@ -92,19 +96,21 @@ static bool posted_is_in_range(const Kith__V1__PointsPosted *message)
            (int)message->counter <= LOYALTY_OWN_SPENT;
 }
 
-/* Earnings come from what is issued, spendings go to what is spent, reversals name what they
- * take back. */
+/* Earnings and grants come from what is issued, spendings go to what is spent, reversals name
+ * what they take back. */
 static bool posted_fits_kind(const Kith__V1__PointsPosted *message, enum loyalty_kind kind)
 {
     bool issued = (int)message->counter == LOYALTY_OWN_ISSUED;
     bool reverses = message->has_reverses && message->reverses > 0;
     switch (kind) {
     case LOYALTY_EARNED:
+        return message->points > 0 && issued && !reverses && message->reference == NULL;
+    case LOYALTY_GRANTED:
         return message->points > 0 && issued && !reverses;
     case LOYALTY_SPENT:
         return message->points < 0 && !issued && !reverses;
     case LOYALTY_REVERSED:
-        return (message->points < 0) == issued && reverses;
+        return (message->points < 0) == issued && reverses && message->reference == NULL;
     }
     return false;
 }
@@ -125,7 +131,7 @@ enum status loyalty_posting_decode(const struct fact *fact, struct arena *arena,
     }
     struct span programme = pb_text(message->programme);
     if (!id_text_is_valid(programme) || !text_is_optional_id(message->source) ||
-        !text_is_optional_id(message->event_id)) {
+        !text_is_optional_id(message->event_id) || !text_is_optional_id(message->reference)) {
         return STATUS_CORRUPT;
     }
     *posting = (struct loyalty_posting){
@@ -141,6 +147,7 @@ enum status loyalty_posting_decode(const struct fact *fact, struct arena *arena,
         .source = pb_text(message->source),
         .event_id = pb_text(message->event_id),
         .reverses = message->has_reverses ? message->reverses : 0,
+        .reference = pb_text(message->reference),
     };
     return STATUS_OK;
 }

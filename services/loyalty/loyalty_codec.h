@@ -19,7 +19,7 @@
 void loyalty_posting_encode(const struct loyalty_posting *posting, struct buffer *out);
 /* The type of the fact that says a posting of this kind. */
 uint32_t loyalty_posting_type(enum loyalty_kind kind);
-/* STATUS_CORRUPT: not a fact of the ledger's three types, or values that no ledger wrote. */
+/* STATUS_CORRUPT: not a fact of the ledger's four types, or values that no ledger wrote. */
 MUST_USE enum status loyalty_posting_decode(const struct fact *fact, struct arena *arena,
                                             struct loyalty_posting *posting);
 

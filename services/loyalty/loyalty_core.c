@@ -175,6 +175,39 @@ enum status loyalty_core_spend(const struct loyalty_found *found, int64_t points
     return STATUS_OK;
 }
 
+enum status loyalty_core_grant(const struct view *view, const struct loyalty_found *found,
+                               const struct loyalty_grant *grant, struct loyalty_posting *posting,
+                               struct refusal *refusal)
+{
+    assert(grant->points >= 1 && grant->points <= LIMIT_AMOUNT);
+    const struct loyalty_account *account = &found->account;
+    if (grant->points > LIMIT_AMOUNT - account->balance) {
+        return refusal_set(refusal, STATUS_REFUSED,
+                           "the account has %" PRId64 " points and holds at most %" PRId64
+                           ", %" PRId64 " are granted",
+                           account->balance, LIMIT_AMOUNT, grant->points);
+    }
+    int64_t room = issued_room(view, found->key.programme);
+    if (grant->points > room) {
+        return refusal_set(refusal, STATUS_REFUSED,
+                           "the programme may give out %" PRId64 " more points, %" PRId64
+                           " are granted",
+                           room, grant->points);
+    }
+    *posting = (struct loyalty_posting){
+        .kind = LOYALTY_GRANTED,
+        .programme = found->programme,
+        .customer = found->key.customer,
+        .subject = account->subject.size > 0 ? account->subject : grant->subject,
+        .points = grant->points,
+        .balance_after = account->balance + grant->points,
+        .number = account->postings + 1,
+        .counter = LOYALTY_OWN_ISSUED,
+        .occurred_at_ms = grant->now_ms,
+    };
+    return STATUS_OK;
+}
+
 /* Whether this entry may be taken back from an account that has `balance` points. */
 static enum status reversal_check(const struct loyalty_entry *entry, int64_t balance,
                                   struct refusal *refusal)

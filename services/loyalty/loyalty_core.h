@@ -6,6 +6,7 @@
  * each posting.
  *
  *   earned     customer + n, issued - n
+ *   granted    the same, for no event: an operator or a campaign says so
  *   spent      customer - n, spent  + n
  *   reversed   the posting it names, the other way round, against the same own account
  *
@@ -76,6 +77,7 @@ struct loyalty_posting {
     struct span source; /* of the event that earned; empty: none */
     struct span event_id;
     uint64_t reverses;
+    struct span reference; /* of what was granted or spent; empty: none */
 };
 
 /* An accepted event with its fact's envelope. */
@@ -125,6 +127,18 @@ MUST_USE enum status loyalty_core_account_find(const struct view *view,
 MUST_USE enum status loyalty_core_spend(const struct loyalty_found *found, int64_t points,
                                         int64_t now_ms, struct loyalty_posting *posting,
                                         struct refusal *refusal);
+
+struct loyalty_grant {
+    struct loyalty_subject subject; /* as the sender names the customer */
+    int64_t points;                 /* 1..LIMIT_AMOUNT (asserted) */
+    int64_t now_ms;
+};
+/* Unlike an earning a grant is refused rather than cut. In this order:
+ *   STATUS_REFUSED  it does not fit under LIMIT_AMOUNT
+ *   STATUS_REFUSED  the programme may not give out as much */
+MUST_USE enum status loyalty_core_grant(const struct view *view, const struct loyalty_found *found,
+                                        const struct loyalty_grant *grant,
+                                        struct loyalty_posting *posting, struct refusal *refusal);
 
 /* In this order:
  *   STATUS_NOT_FOUND  there is no posting with this seq

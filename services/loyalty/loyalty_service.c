@@ -1,6 +1,8 @@
 #include "services/loyalty/loyalty_service.h"
 
 #include "common/event/event_codec.h"
+#include "common/store/overlay.h"
+#include "services/loyalty/loyalty_batch.h"
 #include "services/loyalty/loyalty_codec.h"
 #include "services/loyalty/loyalty_config.h"
 #include "services/loyalty/loyalty_query.h"
@@ -25,6 +27,7 @@ struct loyalty {
     struct arena input;         /* of the request or event in hand */
     struct arena evolved;       /* of the fact that is evolved meanwhile */
     struct buffer body;         /* of the fact that is emitted */
+    struct loyalty_batch batch; /* in hand; its items lie in `input` */
     struct turn_position positions[LOYALTY_POSITIONS_MAX];
 };
 
@@ -220,7 +223,7 @@ static void loyalty_evolve(void *service, const struct change *change, const str
 
 /* ---- commands and questions */
 
-static enum status account_find(const struct loyalty *loyalty, struct turn *turn,
+static enum status account_find(const struct loyalty *loyalty, const struct view *view,
                                 const struct loyalty_balance_request *request,
                                 struct loyalty_found *found, struct refusal *refusal)
 {
@@ -229,7 +232,7 @@ static enum status account_find(const struct loyalty *loyalty, struct turn *turn
         .programme = request->programme,
         .customer = customer_id_of(key, "customer", request->customer),
     };
-    return loyalty_core_account_find(turn_view(turn), &loyalty->rules, &asked, found, refusal);
+    return loyalty_core_account_find(view, &loyalty->rules, &asked, found, refusal);
 }
 
 static enum status spend_handle(void *service, struct turn *turn, struct span body,
@@ -245,7 +248,7 @@ static enum status spend_handle(void *service, struct turn *turn, struct span bo
     struct loyalty_balance_request account = { .customer = request.customer,
                                                .programme = request.programme };
     struct loyalty_found found = { 0 };
-    status = account_find(loyalty, turn, &account, &found, reply->refusal);
+    status = account_find(loyalty, turn_view(turn), &account, &found, reply->refusal);
     if (status != STATUS_OK) {
         return status;
     }
@@ -255,6 +258,114 @@ static enum status spend_handle(void *service, struct turn *turn, struct span bo
         loyalty_post_reply_encode(&posting, posting_emit(loyalty, turn, &posting), reply->body);
     }
     return status;
+}
+
+/* ---- many at once */
+
+/* What a batch is decided on: the turn's own view, or an overlay over it. */
+struct post {
+    const struct loyalty *loyalty;
+    const struct view *view;
+    int64_t now_ms;
+};
+
+static enum status item_decide(const struct post *post, const struct loyalty_item *item,
+                               struct loyalty_posting *posting, struct refusal *refusal)
+{
+    struct loyalty_balance_request account = { .customer = item->customer,
+                                               .programme = item->programme };
+    struct loyalty_found found = { 0 };
+    enum status status = account_find(post->loyalty, post->view, &account, &found, refusal);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (item->kind == LOYALTY_SPENT) {
+        status = loyalty_core_spend(&found, item->points, post->now_ms, posting, refusal);
+    } else {
+        struct sealed named = { .bytes = item->customer };
+        struct loyalty_grant grant = { .subject = loyalty_subject_of(named),
+                                       .points = item->points,
+                                       .now_ms = post->now_ms };
+        status = loyalty_core_grant(post->view, &found, &grant, posting, refusal);
+    }
+    if (status == STATUS_OK) {
+        posting->reference = item->reference;
+    }
+    return status;
+}
+
+/* Decides the whole batch on `change`, which is thrown away afterwards. `fact_bytes` gets
+ * what its facts come to. */
+static enum status batch_try(struct loyalty *loyalty, struct turn *turn,
+                             const struct change *change, size_t *fact_bytes,
+                             struct refusal *refusal)
+{
+    const struct loyalty_batch *batch = &loyalty->batch;
+    const struct post post = { loyalty, &change->view, turn_now(turn) };
+    for (size_t i = 0; i < batch->count; i++) {
+        struct loyalty_posting posting = { 0 };
+        struct refusal why;
+        refusal_init(&why);
+        enum status status = item_decide(&post, &batch->items[i], &posting, &why);
+        if (status != STATUS_OK) {
+            return refusal_set(refusal, status, "postings[%zu]: %s; nothing was posted", i,
+                               why.message);
+        }
+        buffer_clear(&loyalty->body);
+        loyalty_posting_encode(&posting, &loyalty->body);
+        *fact_bytes += loyalty->body.size + posting.subject.size;
+        loyalty_core_posting_evolve(change, &posting, turn_next_seq(turn) + i, post.now_ms);
+    }
+    return STATUS_OK;
+}
+
+/* Whether all of the batch will be posted; nothing is so far. */
+static enum status batch_check_whole(struct loyalty *loyalty, struct turn *turn,
+                                     struct refusal *refusal)
+{
+    struct overlay *overlay = NULL;
+    overlay_open(&overlay, turn_view(turn));
+    struct change change = overlay_change(overlay);
+    size_t fact_bytes = 0;
+    enum status status = batch_try(loyalty, turn, &change, &fact_bytes, refusal);
+    overlay_close(&overlay);
+    if (status == STATUS_OK && !turn_together(turn, loyalty->batch.count, fact_bytes)) {
+        refusal_violation(refusal, "all_or_nothing", "such a batch must fit one block of 1 MiB",
+                          "send fewer postings at once");
+        return STATUS_MALFORMED;
+    }
+    return status;
+}
+
+static enum status post_handle(void *service, struct turn *turn, struct span body,
+                               struct reply *reply)
+{
+    struct loyalty *loyalty = service;
+    struct loyalty_batch *batch = &loyalty->batch;
+    const struct post post = { loyalty, turn_view(turn), turn_now(turn) };
+    arena_reset(&loyalty->input);
+    enum status status = loyalty_batch_decode(body, &loyalty->input, batch, reply->refusal);
+    if (status == STATUS_OK && batch->all_or_nothing) {
+        status = batch_check_whole(loyalty, turn, reply->refusal);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct loyalty_results results = { .out = reply->body };
+    for (size_t i = 0; i < batch->count; i++) {
+        struct loyalty_posting posting = { 0 };
+        struct refusal why;
+        refusal_init(&why);
+        struct loyalty_result result = { .why = why.message };
+        result.status = item_decide(&post, &batch->items[i], &posting, &why);
+        assert(result.status == STATUS_OK || !batch->all_or_nothing);
+        if (result.status == STATUS_OK) {
+            result.posting = posting_emit(loyalty, turn, &posting);
+        }
+        loyalty_results_add(&results, &result);
+    }
+    loyalty_results_end(&results);
+    return STATUS_OK;
 }
 
 static enum status reverse_handle(void *service, struct turn *turn, struct span body,
@@ -286,7 +397,7 @@ static enum status balance_handle(void *service, struct turn *turn, struct span 
         return status;
     }
     struct loyalty_found found = { 0 };
-    status = account_find(loyalty, turn, &request, &found, reply->refusal);
+    status = account_find(loyalty, turn_view(turn), &request, &found, reply->refusal);
     if (status == STATUS_OK) {
         size_t count = turn_positions(turn, loyalty->positions, LOYALTY_POSITIONS_MAX);
         loyalty_balance_reply_encode(&found, request.customer, reply->body);
@@ -308,7 +419,7 @@ static enum status statement_handle(void *service, struct turn *turn, struct spa
     struct loyalty_balance_request account = { .customer = request.customer,
                                                .programme = request.programme };
     struct loyalty_found found = { 0 };
-    status = account_find(loyalty, turn, &account, &found, reply->refusal);
+    status = account_find(loyalty, turn_view(turn), &account, &found, reply->refusal);
     if (status == STATUS_OK) {
         loyalty_query_statement(turn_view(turn), found.key, &request, reply->body);
     }
@@ -352,6 +463,7 @@ static const struct service_feed feeds[] = {
 
 static const struct service_method methods[] = {
     { "loyalty.Spend", true, spend_handle },
+    { "loyalty.Post", true, post_handle },
     { "loyalty.Reverse", true, reverse_handle },
     { "loyalty.Balance", false, balance_handle },
     { "loyalty.Statement", false, statement_handle },

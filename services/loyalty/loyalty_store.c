@@ -149,7 +149,7 @@ void loyalty_entry_decode(struct span value, struct loyalty_entry *entry)
     entry->posting = record_read64(&reader);
     uint8_t kind = record_read8(&reader);
     uint8_t counter = record_read8(&reader);
-    assert(kind <= LOYALTY_REVERSED && counter <= LOYALTY_OWN_SPENT);
+    assert(kind <= LOYALTY_GRANTED && counter <= LOYALTY_OWN_SPENT);
     entry->kind = (enum loyalty_kind)kind;
     entry->counter = (enum loyalty_own_kind)counter;
     entry->points = record_read_signed(&reader);

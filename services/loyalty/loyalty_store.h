@@ -39,7 +39,7 @@ struct sealed loyalty_subject_sealed(const struct loyalty_subject *subject);
 /* balance = earned - spent, always. */
 struct loyalty_account {
     int64_t balance; /* 0..LIMIT_AMOUNT */
-    int64_t earned;  /* less earnings taken back */
+    int64_t earned;  /* and granted, less what of it was taken back */
     int64_t spent;   /* less what was given back */
     uint64_t postings;
     struct loyalty_subject subject;
@@ -50,7 +50,8 @@ struct loyalty_own {
     uint64_t postings;
 };
 
-enum loyalty_kind { LOYALTY_EARNED, LOYALTY_SPENT, LOYALTY_REVERSED };
+/* For ever: entries hold these numbers. */
+enum loyalty_kind { LOYALTY_EARNED, LOYALTY_SPENT, LOYALTY_REVERSED, LOYALTY_GRANTED };
 
 /* A posting as the customer's account keeps it. */
 struct loyalty_entry {

@@ -4,6 +4,7 @@
  * taken must be within the ledger's bounds, and a fact must come back from its own encoding.
  */
 #include "common/wire/message.h"
+#include "services/loyalty/loyalty_batch.h"
 #include "services/loyalty/loyalty_codec.h"
 #include "services/loyalty/loyalty_request.h"
 
@@ -46,6 +47,21 @@ static void reverse_try(struct span body, struct arena *arena)
     enum status status = loyalty_reverse_decode(body, arena, &posting, &refusal);
     outcome_check(status, &refusal);
     assert((status == STATUS_OK) == (posting > 0));
+}
+
+static void batch_try(struct span body, struct arena *arena)
+{
+    struct refusal refusal = { 0 };
+    struct loyalty_batch batch = { 0 };
+    enum status status = loyalty_batch_decode(body, arena, &batch, &refusal);
+    outcome_check(status, &refusal);
+    assert(batch.count <= LIMIT_BATCH_ITEMS && (status == STATUS_OK) == (batch.count > 0));
+    for (size_t i = 0; i < batch.count; i++) {
+        const struct loyalty_item *item = &batch.items[i];
+        account_check(item->customer, item->programme);
+        assert(item->points >= 1 && item->points <= LIMIT_AMOUNT);
+        assert(item->kind == LOYALTY_SPENT || item->kind == LOYALTY_GRANTED);
+    }
 }
 
 static void questions_try(struct span body, struct arena *arena)
@@ -120,7 +136,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena arena;
     arena_init(&arena, ARENA_BYTES);
     struct span body = span_of(data + 1, size - 1);
-    switch (data[0] % 7) {
+    switch (data[0] % 9) {
     case 0:
         spend_try(body, &arena);
         break;
@@ -133,8 +149,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case 3:
         rules_try(body, &arena);
         break;
+    case 4:
+        batch_try(body, &arena);
+        break;
     default:
-        posting_try(body, &arena, FACT_POINTS_EARNED + data[0] % 7U - 4U);
+        posting_try(body, &arena, FACT_POINTS_EARNED + data[0] % 9U - 5U);
         break;
     }
     arena_release(&arena);

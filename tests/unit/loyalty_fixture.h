@@ -141,6 +141,25 @@ static inline enum status ledger_spend(struct ledger *ledger, const char *progra
     return status;
 }
 
+static inline enum status ledger_grant(struct ledger *ledger, const char *programme,
+                                       uint8_t customer, int64_t points)
+{
+    struct loyalty_found found = { .key = { .programme = 0 } };
+    enum status status = ledger_find(ledger, programme, customer, &found);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct loyalty_posting posting = { .points = 0 };
+    struct loyalty_grant grant = { .subject = { .size = 1, .bytes = { 'g' } },
+                                   .points = points,
+                                   .now_ms = FIXTURE_NOW_MS };
+    status = loyalty_core_grant(&ledger->view, &found, &grant, &posting, &ledger->refusal);
+    if (status == STATUS_OK) {
+        (void)ledger_post(ledger, &posting);
+    }
+    return status;
+}
+
 static inline enum status ledger_reverse(struct ledger *ledger, uint64_t seq)
 {
     struct loyalty_posting posting = { .points = 0 };

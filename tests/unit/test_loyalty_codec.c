@@ -81,6 +81,7 @@ static void posting_compare(const struct loyalty_posting *a, const struct loyalt
     ck_assert(span_equal(a->source, b->source));
     ck_assert(span_equal(a->event_id, b->event_id));
     ck_assert_uint_eq(a->reverses, b->reverses);
+    ck_assert(span_equal(a->reference, b->reference));
 }
 
 START_TEST(a_posting_comes_back_from_its_fact)
@@ -97,7 +98,11 @@ START_TEST(a_posting_comes_back_from_its_fact)
     reversed.kind = LOYALTY_REVERSED;
     reversed.points = 5;
     reversed.reverses = 11;
-    const struct loyalty_posting *all[] = { &earned, &spent, &reversed };
+    struct loyalty_posting granted = earned;
+    granted.kind = LOYALTY_GRANTED;
+    granted.reference = span_of_text("campaign 7");
+    spent.reference = span_of_text("order 8");
+    const struct loyalty_posting *all[] = { &earned, &spent, &reversed, &granted };
     struct codec codec;
     codec_init(&codec);
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
@@ -176,10 +181,29 @@ static void spoil_source(Kith__V1__PointsPosted *message)
     message->source = control;
 }
 
+static void spoil_reference(Kith__V1__PointsPosted *message)
+{
+    static char order[] = "order 8";
+    message->reference = order;
+}
+
 static const spoil spoils[] = {
-    spoil_programme, spoil_points,        spoil_zero,   spoil_sign,    spoil_large,
-    spoil_least,     spoil_balance,       spoil_number, spoil_counter, spoil_counter_negative,
-    spoil_reverses,  spoil_balance_large, spoil_time,   spoil_source,  spoil_counter_other,
+    spoil_reference,
+    spoil_programme,
+    spoil_points,
+    spoil_zero,
+    spoil_sign,
+    spoil_large,
+    spoil_least,
+    spoil_balance,
+    spoil_number,
+    spoil_counter,
+    spoil_counter_negative,
+    spoil_reverses,
+    spoil_balance_large,
+    spoil_time,
+    spoil_source,
+    spoil_counter_other,
 };
 
 START_TEST(a_posting_that_no_ledger_wrote_is_corrupt)

@@ -659,6 +659,52 @@ START_TEST(bytes_that_are_no_key_are_told_apart)
 }
 END_TEST
 
+START_TEST(a_grant_counts_as_earned_and_is_refused_rather_than_cut)
+{
+    struct ledger ledger;
+    ledger_open(&ledger);
+    ck_assert_int_eq(ledger_grant(&ledger, "bonus", 1, 5), STATUS_NOT_FOUND);
+    loyalty_customer_put(&ledger.change, customer_of(1));
+    ck_assert_int_eq(ledger_grant(&ledger, "bonus", 1, 5), STATUS_OK);
+    struct loyalty_account account = ledger_account(&ledger, "bonus", 1);
+    ck_assert_int_eq(account.balance, 5);
+    ck_assert_int_eq(account.earned, 5);
+    ck_assert_msg(account.subject.bytes[0] == 'g', "a first posting names the customer");
+    (void)ledger_earn(&ledger, 0, 1, 100);
+    ck_assert_int_eq(ledger_grant(&ledger, "bonus", 1, 1), STATUS_OK);
+    account = ledger_account(&ledger, "bonus", 1);
+    ck_assert_msg(account.subject.bytes[0] == 'b', "a later one leaves the name as it is");
+    uint64_t writes = memory_view_writes(ledger.memory);
+    ck_assert_int_eq(ledger_grant(&ledger, "bonus", 1, LIMIT_AMOUNT - 6), STATUS_REFUSED);
+    ck_assert_str_eq(ledger.refusal.message,
+                     "the account has 7 points and holds at most 1000000000000000, "
+                     "999999999999994 are granted");
+    ck_assert_uint_eq(memory_view_writes(ledger.memory), writes);
+    ck_assert_int_eq(ledger_grant(&ledger, "bonus", 1, LIMIT_AMOUNT - 7), STATUS_OK);
+    ck_assert_int_eq(ledger_own(&ledger, "bonus", LOYALTY_OWN_ISSUED), -LIMIT_AMOUNT);
+    ledger_close(&ledger);
+}
+END_TEST
+
+START_TEST(a_grant_past_what_the_programme_may_give_is_refused)
+{
+    struct ledger ledger;
+    ledger_open(&ledger);
+    loyalty_customer_put(&ledger.change, customer_of(1));
+    for (int i = 0; i < 1000; i++) {
+        int64_t points = i == 0 ? LIMIT_AMOUNT - 1 : LIMIT_AMOUNT;
+        ck_assert_int_eq(ledger_grant(&ledger, "bonus", 1, points), STATUS_OK);
+        ck_assert_int_eq(ledger_spend(&ledger, "bonus", 1, points), STATUS_OK);
+    }
+    ck_assert_int_eq(ledger_grant(&ledger, "bonus", 1, 2), STATUS_REFUSED);
+    ck_assert_str_eq(ledger.refusal.message,
+                     "the programme may give out 1 more points, 2 are granted");
+    ck_assert_int_eq(ledger_grant(&ledger, "bonus", 1, 1), STATUS_OK);
+    ck_assert_int_eq(ledger_grant(&ledger, "travel", 1, 2), STATUS_OK);
+    ledger_close(&ledger);
+}
+END_TEST
+
 #define COUNT(rows) ((int)(sizeof(rows) / sizeof(rows)[0]))
 
 static Suite *loyalty_core_suite(void)
@@ -671,6 +717,8 @@ static Suite *loyalty_core_suite(void)
     tcase_add_test(tests, an_event_that_no_rule_names_or_without_an_amount_earns_nothing);
     tcase_add_test(tests, an_earning_past_the_cap_is_cut_to_what_still_fits);
     tcase_add_test(tests, a_programme_gives_out_no_more_than_its_bound);
+    tcase_add_test(tests, a_grant_counts_as_earned_and_is_refused_rather_than_cut);
+    tcase_add_test(tests, a_grant_past_what_the_programme_may_give_is_refused);
     tcase_add_loop_test(tests, a_spending_is_held_against_the_balance, 0, COUNT(spend_rows));
     tcase_add_test(tests, without_any_programme_a_request_must_name_one);
     tcase_add_loop_test(tests, a_posting_is_reversed_once_and_whole, 0, COUNT(reverse_rows));

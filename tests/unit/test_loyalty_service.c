@@ -1,4 +1,4 @@
-/* link: loyalty_service loyalty_core common_event common_wire */
+/* link: loyalty_service loyalty_core common_event common_store common_wire */
 /*
  * Loyalty's handlers over a turn in memory. The functions of a turn are defined here, so the
  * linker takes none of the shell: what is tested is the service alone. After each test the
@@ -18,7 +18,7 @@
 #include <string.h>
 
 #define NOW_MS INT64_C(899164800000)
-#define FACTS_MAX 64
+#define FACTS_MAX (LIMIT_BATCH_ITEMS + 64)
 
 /* ---- a turn in memory */
 
@@ -36,6 +36,7 @@ struct turn {
     size_t kept_count;
     struct buffer records[FACTS_MAX]; /* private ones, which no fact depends on */
     size_t record_count;
+    size_t together_bytes_most; /* what a block holds */
 };
 
 const struct view *turn_view(struct turn *turn)
@@ -52,6 +53,12 @@ int64_t turn_now(const struct turn *turn)
 uint64_t turn_next_seq(const struct turn *turn)
 {
     return turn->kept_count + 1;
+}
+
+bool turn_together(struct turn *turn, size_t count, size_t bytes)
+{
+    (void)count;
+    return bytes <= turn->together_bytes_most;
 }
 
 size_t turn_positions(const struct turn *turn, struct turn_position *positions, size_t max)
@@ -141,7 +148,8 @@ static void restart(const char *text)
 
 static void setup(void)
 {
-    turn = (struct turn){ .kept_count = 0 };
+    memset(&turn, 0, sizeof turn);
+    turn.together_bytes_most = LIMIT_BLOCK_BYTES;
     memory_view_open(&turn.memory);
     turn.view = memory_view_reader(turn.memory);
     arena_init(&arena, 1024 * 1024);
@@ -287,6 +295,48 @@ static int64_t balance(const char *customer, const char *programme)
     return reply->available;
 }
 
+/* ---- many at once */
+
+static void posting_put(Kith__V1__Posting *posting, Kith__V1__PostingKind kind, char *customer,
+                        int64_t points)
+{
+    kith__v1__posting__init(posting);
+    posting->has_kind = true;
+    posting->kind = kind;
+    posting->customer = customer;
+    posting->has_points = true;
+    posting->points = points;
+}
+
+static enum status post(Kith__V1__Posting *postings, size_t count, bool all_or_nothing,
+                        const Kith__V1__PostBatchReply **reply)
+{
+    static Kith__V1__Posting *places[LIMIT_BATCH_ITEMS + 1];
+    for (size_t i = 0; i < count; i++) {
+        places[i] = &postings[i];
+    }
+    Kith__V1__PostRequest request = KITH__V1__POST_REQUEST__INIT;
+    request.n_postings = count;
+    request.postings = places;
+    request.has_all_or_nothing = true;
+    request.all_or_nothing = all_or_nothing;
+    enum status status = call("loyalty.Post", &request.base);
+    *reply = pb_unpack(&kith__v1__post_batch_reply__descriptor, &arena, buffer_span(&answer));
+    ck_assert_ptr_nonnull(*reply);
+    return status;
+}
+
+#define SPEND KITH__V1__POSTING_KIND__POSTING_SPEND
+#define GRANT KITH__V1__POSTING_KIND__POSTING_GRANT
+
+static void run_is(const Kith__V1__PostRun *run, uint32_t count, uint32_t code, uint64_t first)
+{
+    ck_assert_uint_eq(run->count, count);
+    ck_assert_uint_eq(run->code, code);
+    ck_assert_uint_eq(run->first_posting, first);
+    ck_assert((code == 0) == (run->message == NULL));
+}
+
 /* ---- tests */
 
 START_TEST(an_event_earns_in_each_programme_and_its_facts_say_all)
@@ -407,6 +457,113 @@ START_TEST(a_customer_who_never_earned_is_known_with_no_points)
 }
 END_TEST
 
+START_TEST(postings_of_a_batch_see_those_before_and_are_refused_one_by_one)
+{
+    char ann[] = "ann";
+    char bob[] = "bob";
+    char zoe[] = "zoe";
+    char travel[] = "travel";
+    char ticket[] = "ticket 9";
+    Kith__V1__Posting postings[7];
+    purchase_fold("ann", 1000);
+    event_fold("zoe", 0, true);
+    uint64_t before = turn.kept_count;
+    posting_put(&postings[0], GRANT, zoe, 5);
+    posting_put(&postings[1], SPEND, zoe, 4);
+    posting_put(&postings[2], SPEND, ann, 11);
+    posting_put(&postings[3], SPEND, bob, 1);
+    posting_put(&postings[4], GRANT, bob, 1);
+    posting_put(&postings[5], SPEND, ann, 10);
+    posting_put(&postings[6], GRANT, ann, 3);
+    postings[6].programme = travel;
+    postings[6].reference = ticket;
+    const Kith__V1__PostBatchReply *reply = NULL;
+    ck_assert_int_eq(post(postings, 7, false, &reply), STATUS_OK);
+    ck_assert_uint_eq(reply->n_results, 4);
+    run_is(reply->results[0], 2, 0, before + 1);
+    run_is(reply->results[1], 1, STATUS_REFUSED, 0);
+    ck_assert_str_eq(reply->results[1]->message, "the account has 10 points, 11 asked");
+    run_is(reply->results[2], 2, STATUS_NOT_FOUND, 0);
+    ck_assert_str_eq(reply->results[2]->message, "there is no such customer");
+    run_is(reply->results[3], 2, 0, before + 3);
+    const struct fact *granted = &turn.kept[before].fact;
+    ck_assert_uint_eq(granted->type, FACT_POINTS_GRANTED);
+    ck_assert_msg(span_equal(granted->subject.bytes, span_of_text("zoe")),
+                  "who never earned is named by who grants");
+    struct loyalty_posting posting = { .points = 0 };
+    ck_assert_int_eq(loyalty_posting_decode(&turn.kept[before + 3].fact, &arena, &posting),
+                     STATUS_OK);
+    ck_assert(span_equal(posting.reference, span_of_text("ticket 9")));
+    ck_assert_str_eq(posting.programme.text, "travel");
+    ck_assert_int_eq(balance("zoe", "bonus"), 1);
+    ck_assert_int_eq(balance("ann", "bonus"), 0);
+    ck_assert_int_eq(balance("ann", "travel"), 18);
+    const Kith__V1__PostReply *reversed = NULL;
+    ck_assert_msg(reverse(before + 4, &reversed) == STATUS_OK, "a grant can be taken back");
+    ck_assert_int_eq(balance("ann", "travel"), 15);
+}
+END_TEST
+
+START_TEST(all_or_nothing_posts_nothing_when_one_is_refused)
+{
+    char ann[] = "ann";
+    Kith__V1__Posting postings[3];
+    purchase_fold("ann", 1000);
+    posting_put(&postings[0], GRANT, ann, 5);
+    posting_put(&postings[1], SPEND, ann, 15);
+    posting_put(&postings[2], SPEND, ann, 1);
+    uint64_t before = turn.kept_count;
+    uint64_t writes = memory_view_writes(turn.memory);
+    const Kith__V1__PostBatchReply *reply = NULL;
+    ck_assert_int_eq(post(postings, 3, true, &reply), STATUS_REFUSED);
+    ck_assert_str_eq(refusal.message,
+                     "postings[2]: the account has 0 points, 1 asked; nothing was posted");
+    ck_assert_uint_eq(memory_view_writes(turn.memory), writes);
+    ck_assert_int_eq(post(postings, 2, true, &reply), STATUS_OK);
+    ck_assert_uint_eq(reply->n_results, 1);
+    run_is(reply->results[0], 2, 0, before + 1);
+    ck_assert_int_eq(balance("ann", "bonus"), 0);
+}
+END_TEST
+
+START_TEST(all_or_nothing_is_refused_when_no_block_holds_it)
+{
+    char ann[] = "ann";
+    Kith__V1__Posting postings[2];
+    purchase_fold("ann", 1000);
+    posting_put(&postings[0], GRANT, ann, 5);
+    posting_put(&postings[1], GRANT, ann, 5);
+    turn.together_bytes_most = 40;
+    const Kith__V1__PostBatchReply *reply = NULL;
+    ck_assert_int_eq(post(postings, 2, true, &reply), STATUS_MALFORMED);
+    ck_assert_str_eq(refusal.violations[0].field, "all_or_nothing");
+    ck_assert_int_eq(balance("ann", "bonus"), 10);
+    ck_assert_int_eq(post(postings, 2, false, &reply), STATUS_OK);
+    ck_assert_int_eq(balance("ann", "bonus"), 20);
+}
+END_TEST
+
+START_TEST(a_batch_has_a_bound_and_up_to_there_all_are_posted)
+{
+    char ann[] = "ann";
+    Kith__V1__Posting *postings = memory_allocate((LIMIT_BATCH_ITEMS + 1) * sizeof *postings);
+    for (size_t i = 0; i <= LIMIT_BATCH_ITEMS; i++) {
+        posting_put(&postings[i], i % 2 == 0 ? GRANT : SPEND, ann, 7);
+    }
+    purchase_fold("ann", 1000);
+    uint64_t before = turn.kept_count;
+    const Kith__V1__PostBatchReply *reply = NULL;
+    ck_assert_int_eq(post(postings, LIMIT_BATCH_ITEMS + 1, false, &reply), STATUS_MALFORMED);
+    ck_assert_int_eq(post(postings, 0, false, &reply), STATUS_MALFORMED);
+    ck_assert_int_eq(post(postings, LIMIT_BATCH_ITEMS, true, &reply), STATUS_OK);
+    ck_assert_uint_eq(reply->n_results, 1);
+    run_is(reply->results[0], LIMIT_BATCH_ITEMS, 0, before + 1);
+    ck_assert_uint_le(answer.size, 20);
+    ck_assert_int_eq(balance("ann", "bonus"), 10);
+    free(postings);
+}
+END_TEST
+
 START_TEST(a_faulty_file_or_an_unknown_key_opens_nothing)
 {
     void *service = NULL;
@@ -444,6 +601,7 @@ END_TEST
 static Suite *loyalty_service_suite(void)
 {
     TCase *tests = tcase_create("loyalty_service");
+    tcase_set_timeout(tests, 60); /* the largest batch, with sanitizers */
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, a_customer_who_never_earned_is_known_with_no_points);
     tcase_add_test(tests, an_event_earns_in_each_programme_and_its_facts_say_all);
@@ -453,6 +611,10 @@ static Suite *loyalty_service_suite(void)
     tcase_add_test(tests, a_restart_without_programmes_ends_earning_and_nothing_else);
     tcase_add_test(tests, a_faulty_file_or_an_unknown_key_opens_nothing);
     tcase_add_test(tests, all_accounts_can_be_listed_as_of_the_journals_end);
+    tcase_add_test(tests, postings_of_a_batch_see_those_before_and_are_refused_one_by_one);
+    tcase_add_test(tests, all_or_nothing_posts_nothing_when_one_is_refused);
+    tcase_add_test(tests, all_or_nothing_is_refused_when_no_block_holds_it);
+    tcase_add_test(tests, a_batch_has_a_bound_and_up_to_there_all_are_posted);
     Suite *suite = suite_create("loyalty_service");
     suite_add_tcase(suite, tests);
     return suite;
