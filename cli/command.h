@@ -3,8 +3,8 @@
  *
  *   main.c          finds the command, reads the common options
  *   options.c       a command's own options, by a table
- *   command_*.c     one subject each: suite (up, down, status), ingest, report, loyalty,
- *                   segment, tail, clock, quarantine, config, verify, consumer
+ *   command_*.c     one subject each: suite (up, down, status), ingest, gen, report,
+ *                   loyalty, segment, campaign, tail, clock, quarantine, config, verify, consumer
  *   suite.c         where the services are, asking them
  *   wait_pass.c     the one pass of waiting for what was acknowledged
  *   feed_stream.c   the facts of one shard of a feed, one by one
@@ -51,13 +51,17 @@ struct command {
 
 /* Each file of commands offers its own table, ended by a NULL name. */
 extern const struct command commands_suite[]; /* up, down, status, stop, start, restart */
+extern const struct command commands_top[];
 extern const struct command commands_ingest[];
+extern const struct command commands_gen[];
 extern const struct command commands_report[];
 extern const struct command commands_loyalty[];
 extern const struct command commands_segment[];
+extern const struct command commands_campaign[];
 extern const struct command commands_clock[];
 extern const struct command commands_tail[];
 extern const struct command commands_quarantine[];
 extern const struct command commands_check[]; /* config check, verify, consumer */
+extern const struct command commands_completion[];
 
 #endif

@@ -355,6 +355,11 @@ static int rebuild_run(const struct invocation *invocation)
         output_say("ingestion reads no feed: there is nothing that it could be rebuilt from");
         return EXIT_FAILED;
     }
+    if (strcmp(service, "campaign") == 0) {
+        output_say("whom campaign has written to stands in no feed that it reads: it would write "
+                   "to them again; see docs/operations.md");
+        return EXIT_FAILED;
+    }
     if (strcmp(service, "loyalty") == 0) {
         output_say("what was spent or taken back by command stands in no feed: it is only in the "
                    "old folder, and the ledger begins without it");

@@ -479,7 +479,7 @@ const struct command commands_ingest[] = {
           "  --zone NAME      where a day without a time begins (default: the suite's zone)\n"
           "  --wait TIME      how long ingestion may be unreachable (default: 30s)\n"
           "\n"
-          "Examples:\n"
+          "examples:\n"
           "  kith ingest subscribers.csv --map config/maps/subscribers.yaml\n"
           "  kith ingest 2025.csv 2026.csv --map orders.yaml --order time --json\n"
           "  zcat rows.csv.gz | kith ingest - --map orders.yaml --rate 5000\n",

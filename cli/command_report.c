@@ -49,6 +49,9 @@ struct totals {
     uint64_t quarantined;
     uint64_t segment_entries;
     uint64_t segment_exits;
+    uint64_t sent;
+    uint64_t suppressed;
+    uint64_t unknown;
     struct positions positions;
 };
 
@@ -63,6 +66,9 @@ static void totals_add(struct totals *totals, const Kith__V1__TotalsReply *reply
     totals->quarantined += reply->quarantined;
     totals->segment_entries += reply->segment_entries;
     totals->segment_exits += reply->segment_exits;
+    totals->sent += reply->sent;
+    totals->suppressed += reply->suppressed;
+    totals->unknown += reply->unknown;
     positions_take(&totals->positions, reply->positions, reply->n_positions);
 }
 
@@ -78,6 +84,9 @@ static json_t *totals_json(const struct totals *totals)
     output_put(object, "quarantined", output_unsigned(totals->quarantined));
     output_put(object, "segment_entries", output_unsigned(totals->segment_entries));
     output_put(object, "segment_exits", output_unsigned(totals->segment_exits));
+    output_put(object, "sent", output_unsigned(totals->sent));
+    output_put(object, "suppressed", output_unsigned(totals->suppressed));
+    output_put(object, "unknown", output_unsigned(totals->unknown));
     output_put(object, "positions", positions_json(&totals->positions));
     return object;
 }

@@ -5,6 +5,7 @@
 #include "common/event/event_codec.h"
 #include "common/wire/pb.h"
 #include "kith/v1/block.pb-c.h"
+#include "kith/v1/campaign.pb-c.h"
 #include "kith/v1/ingestion.pb-c.h"
 #include "kith/v1/loyalty.pb-c.h"
 #include "kith/v1/segmentation.pb-c.h"
@@ -40,6 +41,33 @@ static json_t *enum_json(const ProtobufCEnumDescriptor *descriptor, int value, s
 json_t *fact_type_json(uint32_t type)
 {
     return enum_json(&kith__v1__fact_type__descriptor, (int)type, strlen("FACT_"), '.');
+}
+
+json_t *dispatch_json(struct span dispatch)
+{
+    char text[2 * LIMIT_ID_BYTES + 1] = "";
+    if (dispatch.size <= LIMIT_ID_BYTES) {
+        hex_encode(dispatch, text);
+    }
+    return json_string(text);
+}
+
+json_t *dispatch_reason_json(bool has_reason, int reason)
+{
+    if (!has_reason || reason == KITH__V1__SUPPRESSED_REASON__SUPPRESSED_NOT_SAID) {
+        return json_null();
+    }
+    return enum_json(&kith__v1__suppressed_reason__descriptor, reason, strlen("SUPPRESSED_"), '_');
+}
+
+json_t *dispatch_trigger_json(int trigger)
+{
+    return enum_json(&kith__v1__dispatch_trigger__descriptor, trigger, strlen("DISPATCH_BY_"), '_');
+}
+
+json_t *dispatch_state_json(int state)
+{
+    return enum_json(&kith__v1__dispatch_state__descriptor, state, strlen("DISPATCH_IS_"), '_');
 }
 
 /* ---- ingestion */
@@ -122,6 +150,9 @@ static void posted_put(json_t *object, const void *message)
     if (body->has_reverses) {
         output_put(object, "reverses", output_unsigned(body->reverses));
     }
+    if (body->reference != NULL) {
+        output_put(object, "reference", output_text_or_null(body->reference));
+    }
 }
 
 static void entered_put(json_t *object, const void *message)
@@ -137,6 +168,27 @@ static void exited_put(json_t *object, const void *message)
     output_put(object, "segment", output_text_or_null(body->segment));
     output_put(object, "rules_version", json_integer(body->rules_version));
     output_put(object, "by_time", json_boolean(body->by_time));
+}
+
+/* ---- campaign */
+
+/* Without the message, which is for the customer alone. */
+static void dispatch_put(json_t *object, const void *message)
+{
+    const Kith__V1__Dispatch *body = message;
+    output_put(object, "dispatch", dispatch_json(pb_span(body->dispatch)));
+    output_put(object, "campaign", output_text_or_null(body->campaign));
+    output_put(object, "number", output_unsigned(body->number));
+    output_put(object, "channel", output_text_or_null(body->channel));
+    output_put(object, "trigger", dispatch_trigger_json((int)body->trigger));
+    output_put(object, "step", output_text_or_null(body->step));
+    if (body->has_reason) {
+        output_put(object, "reason", dispatch_reason_json(true, (int)body->reason));
+    }
+    if (body->detail != NULL) {
+        output_put(object, "detail", output_text_or_null(body->detail));
+    }
+    output_put(object, "rules_version", json_integer(body->rules_version));
 }
 
 /* ---- any service */
@@ -174,8 +226,13 @@ static const struct body_form body_forms[] = {
     { FACT_POINTS_EARNED, &kith__v1__points_posted__descriptor, posted_put },
     { FACT_POINTS_SPENT, &kith__v1__points_posted__descriptor, posted_put },
     { FACT_POINTS_REVERSED, &kith__v1__points_posted__descriptor, posted_put },
+    { FACT_POINTS_GRANTED, &kith__v1__points_posted__descriptor, posted_put },
     { FACT_SEGMENT_ENTERED, &kith__v1__segment_entered__descriptor, entered_put },
     { FACT_SEGMENT_EXITED, &kith__v1__segment_exited__descriptor, exited_put },
+    { FACT_DISPATCH_INTENDED, &kith__v1__dispatch__descriptor, dispatch_put },
+    { FACT_DISPATCH_SENT, &kith__v1__dispatch__descriptor, dispatch_put },
+    { FACT_DISPATCH_SUPPRESSED, &kith__v1__dispatch__descriptor, dispatch_put },
+    { FACT_DISPATCH_UNKNOWN, &kith__v1__dispatch__descriptor, dispatch_put },
     { FACT_RULES_CHANGED, &kith__v1__rules_changed__descriptor, rules_put },
     { FACT_CONSUMER_ACCEPTED, &kith__v1__consumer_accepted__descriptor, consumer_put },
 };

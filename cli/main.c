@@ -1,5 +1,5 @@
 /* Which command is meant, and the options that all of them share. */
-#include "cli/command.h"
+#include "cli/command_list.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "common/base/time_text.h"
@@ -16,13 +16,6 @@
 #define PROPOSAL_DISTANCE_MAX 3
 #define NAME_BYTES 64
 
-/* In the order in which they are listed. */
-static const struct command *const tables[] = {
-    commands_suite, commands_ingest, commands_report,     commands_loyalty, commands_segment,
-    commands_tail,  commands_clock,  commands_quarantine, commands_check,
-};
-#define TABLE_COUNT (sizeof tables / sizeof tables[0])
-
 /* What stands anywhere on the line; the words that remain are argv's first. */
 struct line {
     int argc;
@@ -31,26 +24,6 @@ struct line {
     bool version;
     struct invocation invocation;
 };
-
-/* ---- all commands, table after table */
-
-struct cursor {
-    size_t table;
-    size_t index; /* of the next one */
-};
-
-/* NULL: that was the last. */
-static const struct command *command_next(struct cursor *cursor)
-{
-    while (cursor->table < TABLE_COUNT) {
-        const struct command *command = &tables[cursor->table][cursor->index++];
-        if (command->name != NULL) {
-            return command;
-        }
-        *cursor = (struct cursor){ .table = cursor->table + 1 };
-    }
-    return NULL;
-}
 
 /* ---- the common options */
 
@@ -156,7 +129,7 @@ static bool begins_with_word(const char *name, const char *word)
 /* Those of the group `word`, or all for NULL. */
 static void list_print(const char *word)
 {
-    struct cursor cursor = { 0 };
+    struct command_cursor cursor = { 0 };
     for (const struct command *command = command_next(&cursor); command != NULL;
          command = command_next(&cursor)) {
         if (word == NULL || begins_with_word(command->name, word)) {
@@ -196,7 +169,7 @@ static const struct command *command_find(const struct line *line, int *used)
     if (line->argc > 1) {
         (void)snprintf(two, sizeof two, "%s %s", line->argv[0], line->argv[1]);
     }
-    struct cursor cursor = { 0 };
+    struct command_cursor cursor = { 0 };
     for (const struct command *command = command_next(&cursor); command != NULL;
          command = command_next(&cursor)) {
         bool is_two = strcmp(command->name, two) == 0;
@@ -212,7 +185,7 @@ static const struct command *command_find(const struct line *line, int *used)
 static const char *nearest_find(const char *typed, size_t *distance)
 {
     const char *nearest = NULL;
-    struct cursor cursor = { 0 };
+    struct command_cursor cursor = { 0 };
     for (const struct command *command = command_next(&cursor); command != NULL;
          command = command_next(&cursor)) {
         size_t away = options_distance(command->name, typed);
@@ -226,7 +199,7 @@ static const char *nearest_find(const char *typed, size_t *distance)
 
 static bool is_group(const char *word)
 {
-    struct cursor cursor = { 0 };
+    struct command_cursor cursor = { 0 };
     for (const struct command *command = command_next(&cursor); command != NULL;
          command = command_next(&cursor)) {
         if (begins_with_word(command->name, word)) {

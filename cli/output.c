@@ -17,6 +17,7 @@
 #define COLUMN_GAP 2
 /* No column is cut to less. */
 #define COLUMN_LEAST 8
+#define NAME_LEAST 4
 
 struct listing {
     const struct invocation *invocation;
@@ -178,13 +179,16 @@ static void cell_fill(struct cell *cell, json_t *value)
 
 /* ---- tables */
 
+struct column {
+    const char *key;
+    size_t width;
+    size_t texts; /* the widest text, without the name above it */
+    bool right;   /* numbers stand at the right */
+};
+
 struct table {
     size_t count;
-    struct {
-        const char *key;
-        size_t width;
-        bool right; /* numbers stand at the right */
-    } columns[COLUMNS_MAX];
+    struct column columns[COLUMNS_MAX];
     FILE *file;
 };
 
@@ -221,35 +225,61 @@ static void row_measure(struct table *table, const json_t *row)
     struct cell cell;
     for (size_t j = 0; j < table->count; j++) {
         member_fill(table, row, j, &cell);
-        if (cell.columns > table->columns[j].width) {
-            table->columns[j].width = cell.columns;
-        }
+        struct column *column = &table->columns[j];
+        column->texts = cell.columns > column->texts ? cell.columns : column->texts;
+        column->width = cell.columns > column->width ? cell.columns : column->width;
     }
 }
 
-/* How wide a row is, and which of its columns is the widest. */
-static size_t table_width(const struct table *table, size_t *widest)
+static size_t table_width(const struct table *table)
 {
     size_t total = 0;
-    *widest = 0;
     for (size_t j = 0; j < table->count; j++) {
         total += table->columns[j].width + (j > 0 ? COLUMN_GAP : 0);
-        if (table->columns[j].width > table->columns[*widest].width) {
-            *widest = j;
-        }
     }
     return total;
 }
 
-/* Takes columns of text from the widest column until a row fits, or none is wider than its
- * name: then the row is longer than it should be, which is better than one without names. */
+/* What a column may be cut to: first its texts, down to its name; then its name, down to its
+ * texts, since numbers must not be cut. */
+static size_t width_least(const struct column *column, bool cuts_names)
+{
+    size_t kept = cuts_names ? column->texts : columns_of(column->key);
+    return kept > COLUMN_LEAST || cuts_names ? kept : COLUMN_LEAST;
+}
+
+/* Takes one column of text from the widest column that has some to give. */
+static bool widest_cut(struct table *table, bool cuts_names)
+{
+    struct column *widest = NULL;
+    for (size_t j = 0; j < table->count; j++) {
+        struct column *column = &table->columns[j];
+        size_t least = width_least(column, cuts_names);
+        least = least < NAME_LEAST ? NAME_LEAST : least;
+        if (column->width > least && (widest == NULL || column->width > widest->width)) {
+            widest = column;
+        }
+    }
+    if (widest == NULL) {
+        return false;
+    }
+    widest->width -= 1;
+    widest->texts = widest->texts < widest->width ? widest->texts : widest->width;
+    return true;
+}
+
+/* Cuts until a row fits, or nothing more can be cut: then it is longer than it should be. */
 static void table_fit(struct table *table, size_t width)
 {
-    size_t widest = 0;
-    while (table->count > 0 && table_width(table, &widest) > width &&
-           table->columns[widest].width > columns_of(table->columns[widest].key) &&
-           table->columns[widest].width > COLUMN_LEAST) {
-        table->columns[widest].width -= 1;
+    bool cuts_names = false;
+    while (table_width(table) > width) {
+        if (widest_cut(table, cuts_names)) {
+            continue;
+        }
+        if (cuts_names) {
+            return;
+        }
+        cuts_names = true;
     }
 }
 
@@ -326,7 +356,7 @@ void listing_print(const json_t *rows, FILE *file, size_t width)
 }
 
 /* Of the terminal; what goes elsewhere is not cut. */
-static size_t width_of(FILE *file)
+size_t output_width(FILE *file)
 {
     struct winsize size = { 0 };
     if (isatty(fileno(file)) == 0) {
@@ -401,7 +431,7 @@ void listing_close(struct listing **listing, const char *nothing)
     }
     *listing = NULL;
     if (json_array_size(closing->rows) > 0) {
-        listing_print(closing->rows, stdout, width_of(stdout));
+        listing_print(closing->rows, stdout, output_width(stdout));
     } else if (closing->count == 0 && nothing != NULL && !closing->invocation->json) {
         output_say("%s", nothing);
     }

@@ -56,6 +56,8 @@ void output_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The refusal's sentence and its violations, on stderr; `who` ("loyalty/0") stands before
  * it unless NULL. Returns the exit code that its status means. */
 int output_refusal(const char *who, const struct refusal *refusal);
+/* Columns of the terminal that `file` is; no bound where it is none. */
+size_t output_width(FILE *file);
 /* Whether `file` is a terminal that may be coloured. */
 bool output_is_coloured(FILE *file);
 

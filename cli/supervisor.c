@@ -22,6 +22,8 @@
 #define PROBE_MS 25
 /* So often is looked whether the process of a killed supervisor has ended. */
 #define LEFTOVER_MS 50
+/* So often suite.json is tried again on a full disk. */
+#define WRITE_AGAIN_MS 1000
 
 struct supervisor {
     const struct supervisor_options *options;
@@ -35,6 +37,7 @@ struct supervisor {
     bool is_stopping; /* for good */
     int code;
     struct suite_file written; /* what suite.json says */
+    bool is_unwritten;         /* as long as the disk has no room for what it should say */
 };
 
 /* ---- opening and closing */
@@ -130,10 +133,14 @@ static void file_renew(struct supervisor *supervisor)
         file->members[i] = process_member(&supervisor->processes[i]);
     }
     if (!suite_file_equal(file, &supervisor->written)) {
-        if (suite_file_save(file, supervisor->options->data, &refusal) != STATUS_OK) {
+        bool said = supervisor->is_unwritten;
+        supervisor->is_unwritten =
+            suite_file_save(file, supervisor->options->data, &refusal) != STATUS_OK;
+        if (!supervisor->is_unwritten) {
+            supervisor->written = *file;
+        } else if (!said) {
             (void)output_refusal(/* who= */ NULL, &refusal);
         }
-        supervisor->written = *file;
     }
     free(file);
 }
@@ -370,7 +377,7 @@ static int64_t earliest(int64_t a, int64_t b)
 /* When something is next to be done without anything coming in. */
 static int64_t due_at(const struct supervisor *supervisor, int64_t now_ms)
 {
-    int64_t due_ms = INT64_MAX;
+    int64_t due_ms = supervisor->is_unwritten ? now_ms + WRITE_AGAIN_MS : INT64_MAX;
     for (size_t i = 0; i < supervisor->process_count; i++) {
         const struct plan *plan = &supervisor->processes[i].plan;
         if (plan->phase == PLAN_STARTING) {

@@ -2,6 +2,7 @@
 
 #include "cli/output.h"
 #include "common/wire/pb.h"
+#include "kith/v1/campaign.pb-c.h"
 #include "kith/v1/feed.pb-c.h"
 
 #include <assert.h>
@@ -14,9 +15,9 @@
 #define PARK_MS 1500
 #define PARK_SLACK_MS 400
 
-/* The order in which facts flow; loyalty answers campaign's grants, so it comes twice. */
-static const char *const flow[] = { "ingestion", "loyalty", "segmentation",
-                                    "campaign",  "loyalty", "reporting" };
+/* The order in which facts flow. */
+static const char *const flow[] = { "ingestion", "loyalty", "segmentation", "campaign",
+                                    "reporting" };
 #define FLOW_COUNT (sizeof flow / sizeof flow[0])
 
 /* A WaitRequest with the positions it points at. */
@@ -105,6 +106,7 @@ static void lag_say(const struct place *place, const struct positions *positions
 
 struct pass {
     struct suite *suite;
+    bool settles; /* campaign is waited for until it has decided */
     int64_t begun_at_ms;
     int64_t ends_at_ms;
     struct positions positions; /* answered so far */
@@ -176,13 +178,65 @@ static void position_renew(struct positions *positions, const struct feed_name *
     positions_lower(positions, feed->name, feed->shard, seq);
 }
 
+static bool settle_is_final(const void *reply)
+{
+    const Kith__V1__SettleReply *settle = reply;
+    return settle->settled;
+}
+
+static int settle_give_up(const struct pass *pass, const struct place *place,
+                          const Kith__V1__SettleReply *reply)
+{
+    output_say("%s/%u lags: after %" PRId64 " ms it has %" PRIu64 " messages to decide, and its "
+               "channels have %" PRIu64 " to answer; see kith status, wait longer with --wait, or "
+               "ask with --stale",
+               place->service, place->shard, suite_monotonic_ms() - pass->begun_at_ms,
+               reply->planned, reply->open);
+    return EXIT_UNREACHABLE;
+}
+
+/* Until a shard of campaign has nothing left to decide; raises its end in `ends`. */
+static int place_settle(struct pass *pass, const struct place *place, struct positions *ends)
+{
+    struct refusal refusal;
+    refusal_init(&refusal);
+    Kith__V1__SettleRequest request = KITH__V1__SETTLE_REQUEST__INIT;
+    struct suite_call call = { .service = place->service,
+                               .shard = place->shard,
+                               .socket = SUITE_COMMANDS,
+                               .method = "campaign.Settle",
+                               .message = &request.base,
+                               .reply = &kith__v1__settle_reply__descriptor };
+    const Kith__V1__SettleReply *reply = wait_answer(pass->suite, &call, settle_is_final, &refusal);
+    if (reply == NULL) {
+        return place_fail(pass, place, &refusal);
+    }
+    if (!reply->settled) {
+        return settle_give_up(pass, place, reply);
+    }
+    struct feed_name own = { .shard = place->shard };
+    (void)snprintf(own.name, sizeof own.name, "%s", place->service);
+    for (size_t i = 0; i < reply->n_positions; i++) {
+        const Kith__V1__Position *position = reply->positions[i];
+        if (position->feed != NULL && strcmp(position->feed, own.name) == 0 &&
+            position->shard == own.shard) {
+            position_renew(ends, &own, position->seq);
+        }
+    }
+    return EXIT_DONE;
+}
+
 static int service_wait(struct pass *pass, const char *service)
 {
+    bool settles = pass->settles && strcmp(service, "campaign") == 0;
     uint32_t shards = suite_shards(pass->suite, service);
     struct positions ends = { 0 };
     for (uint32_t shard = 0; shard < shards; shard++) {
         struct place place = { .service = service, .shard = shard };
         int code = place_wait(pass, &place, &ends);
+        if (code == EXIT_DONE && settles) {
+            code = place_settle(pass, &place, &ends);
+        }
         if (code != EXIT_DONE) {
             return code;
         }
@@ -193,14 +247,11 @@ static int service_wait(struct pass *pass, const char *service)
     return EXIT_DONE;
 }
 
-/* Where in the flow the pass ends: loyalty's second turn matters only to a suite that has
- * somebody in between whom loyalty reads. */
-static size_t flow_end(const struct suite *suite, const char *service)
+/* Where in the flow the pass ends. */
+static size_t flow_end(const char *service)
 {
-    bool loops = suite_shards(suite, "campaign") > 0;
     for (size_t i = 0; i < FLOW_COUNT; i++) {
-        bool again = loops && i == 1;
-        if (strcmp(flow[i], service) == 0 && !again) {
+        if (strcmp(flow[i], service) == 0) {
             return i + 1;
         }
     }
@@ -208,16 +259,18 @@ static size_t flow_end(const struct suite *suite, const char *service)
     return FLOW_COUNT;
 }
 
-int wait_pass(struct suite *suite, const struct invocation *invocation, const char *service)
+static int pass_run(struct suite *suite, const struct invocation *invocation, const char *service,
+                    bool settles)
 {
     if (invocation->stale) {
         return EXIT_DONE;
     }
     int64_t now_ms = suite_monotonic_ms();
     struct pass pass = { .suite = suite,
+                         .settles = settles,
                          .begun_at_ms = now_ms,
                          .ends_at_ms = now_ms + invocation->wait_ms };
-    size_t end = flow_end(suite, service);
+    size_t end = flow_end(service);
     for (size_t i = 0; i < end; i++) {
         int code = service_wait(&pass, flow[i]);
         if (code != EXIT_DONE) {
@@ -225,6 +278,33 @@ int wait_pass(struct suite *suite, const struct invocation *invocation, const ch
         }
     }
     return EXIT_DONE;
+}
+
+int wait_pass(struct suite *suite, const struct invocation *invocation, const char *service)
+{
+    return pass_run(suite, invocation, service, /* settles= */ true);
+}
+
+int wait_arrival(struct suite *suite, const struct invocation *invocation, const char *service)
+{
+    return pass_run(suite, invocation, service, /* settles= */ false);
+}
+
+const void *wait_answer(struct suite *suite, struct suite_call *call,
+                        bool (*is_final)(const void *reply), struct refusal *refusal)
+{
+    int64_t ends_at_ms = suite_monotonic_ms() + suite_patience_ms(suite);
+    const void *reply = NULL;
+    bool worth_asking = true;
+    while (worth_asking) {
+        int64_t left_ms = ends_at_ms - suite_monotonic_ms();
+        call->timeout_ms = (left_ms < PARK_MS ? left_ms : PARK_MS) + PARK_SLACK_MS;
+        refusal_init(refusal);
+        reply = suite_call(suite, call, refusal);
+        worth_asking = reply != NULL ? !is_final(reply) : refusal->status == STATUS_UNREACHABLE;
+        worth_asking = worth_asking && suite_monotonic_ms() < ends_at_ms;
+    }
+    return reply;
 }
 
 enum status wait_feed_end(struct suite *suite, const char *service, uint32_t shard, uint64_t *seq,

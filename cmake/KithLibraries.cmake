@@ -9,6 +9,7 @@ foreach(
   libprotobuf-c
   yaml-0.1
   jansson
+  libcurl
   libmicrohttpd
   libsodium
   libxxhash)

@@ -15,6 +15,7 @@
 
 #define MAP_BYTES_LEAST (1 * MIB)
 #define MAP_BYTES_MOST (32 * GIB)
+#define DISK_RESERVE_BYTES_MOST (1024 * GIB)
 #define RESTART_DELAY_MS_MOST 3600000
 
 #define ENDPOINT_SCHEME "ipc://"
@@ -23,15 +24,8 @@ static_assert(SUITE_PATH_BYTES - 1 + sizeof ENDPOINT_SCHEME == SUITE_ENDPOINT_BY
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-struct known_service {
-    const char *name;
-    bool built;
-};
-
-static const struct known_service known_services[] = {
-    { "ingestion", true }, { "loyalty", true },   { "segmentation", true },
-    { "campaign", false }, { "reporting", true },
-};
+static const char *const known_services[] = { "ingestion", "loyalty", "segmentation", "campaign",
+                                              "reporting" };
 static_assert(COUNT_OF(known_services) <= SUITE_SERVICES_MAX, "each service has its place");
 
 static const char *const clock_names[] = { "wall", "event", NULL };
@@ -46,6 +40,7 @@ static const struct config_field service_fields[] = {
     FIELD(suite_service, journal_map_bytes,      CONFIG_U64, MAP_BYTES_LEAST, MAP_BYTES_MOST),
     FIELD(suite_service, state_map_bytes,        CONFIG_U64, MAP_BYTES_LEAST, MAP_BYTES_MOST),
     FIELD(suite_service, memtable_bytes_max,     CONFIG_U64, 1 * MIB, 8 * GIB),
+    FIELD(suite_service, disk_reserve_bytes,     CONFIG_U64, 0, DISK_RESERVE_BYTES_MOST),
     FIELD(suite_service, turn_requests_max,      CONFIG_U32, 1, LIMIT_TURN_REQUESTS),
     FIELD(suite_service, turn_bytes_max,         CONFIG_U32, 64 * KIB, LIMIT_TURN_BYTES),
     FIELD(suite_service, checkpoint_interval_ms, CONFIG_U32, 100, 3600000),
@@ -78,6 +73,7 @@ static struct suite_service service_defaults(const char *name)
         .journal_map_bytes = 16 * GIB,
         .state_map_bytes = 16 * GIB,
         .memtable_bytes_max = 256 * MIB,
+        .disk_reserve_bytes = 8 * MIB,
         .turn_requests_max = LIMIT_TURN_REQUESTS,
         .turn_bytes_max = LIMIT_TURN_BYTES,
         .checkpoint_interval_ms = 5000,
@@ -203,20 +199,15 @@ static enum status service_read(struct yaml_node *node, struct suite_service *se
     return status;
 }
 
-static enum status known_service_take(struct yaml_node *services, const struct known_service *known,
+static enum status known_service_take(struct yaml_node *services, const char *name,
                                       struct suite_config *config, struct refusal *refusal)
 {
-    struct yaml_node *node = config_child(services, known->name);
+    struct yaml_node *node = config_child(services, name);
     if (node == NULL) {
         return STATUS_OK;
     }
-    if (!known->built) {
-        return config_fault(node, refusal,
-                            "%s: this service is not built yet; take it out of services",
-                            known->name);
-    }
     struct suite_service *service = &config->services[config->service_count];
-    *service = service_defaults(known->name);
+    *service = service_defaults(name);
     config->service_count++;
     return service_read(node, service, refusal);
 }
@@ -234,7 +225,7 @@ static enum status services_read(struct yaml_node *root, struct suite_config *co
                             "services: must be a mapping; write `ingestion: {}`");
     }
     for (size_t i = 0; i < COUNT_OF(known_services); i++) {
-        enum status status = known_service_take(services, &known_services[i], config, refusal);
+        enum status status = known_service_take(services, known_services[i], config, refusal);
         if (status != STATUS_OK) {
             return status;
         }
@@ -257,7 +248,7 @@ static enum status clock_check(const struct suite_config *config, struct refusal
                         "shards: clock: event needs one ingestion shard; write 1, or clock: wall");
 }
 
-/* ---- what belongs to one service alone */
+/* ---- what belongs to some services alone */
 
 static enum status list_take(struct yaml_node *root, const char *key, struct yaml_node **list,
                              struct refusal *refusal)
@@ -291,6 +282,12 @@ static enum status root_read(struct yaml_node *root, struct suite_config *config
     }
     if (status == STATUS_OK) {
         status = list_take(root, "segments", &config->segments, refusal);
+    }
+    if (status == STATUS_OK) {
+        status = list_take(root, "channels", &config->channels, refusal);
+    }
+    if (status == STATUS_OK) {
+        status = list_take(root, "campaigns", &config->campaigns, refusal);
     }
     yaml_node_know(root, "include");
     return status == STATUS_OK ? config_keys_check(root, refusal) : status;

@@ -1,7 +1,7 @@
 /*
  * The suite's configuration that every service and the command line share: which services,
- * which clock, where things lie. What belongs to one service alone (programmes, segments)
- * stays a node for that service's own config file to read.
+ * which clock, where things lie. What belongs to some services alone (programmes, segments,
+ * channels, campaigns) stays a node for their own config files to read.
  */
 #ifndef KITH_CONFIG_SUITE_H
 #define KITH_CONFIG_SUITE_H
@@ -21,6 +21,7 @@ struct suite_service {
     uint64_t journal_map_bytes;
     uint64_t state_map_bytes;
     uint64_t memtable_bytes_max;
+    uint64_t disk_reserve_bytes; /* less left on the disk: no new commands */
     uint32_t turn_requests_max;
     uint32_t turn_bytes_max;
     uint32_t checkpoint_interval_ms;
@@ -44,6 +45,8 @@ struct suite_config {
     struct yaml_tree *tree;       /* owned */
     struct yaml_node *programmes; /* a list; NULL: none */
     struct yaml_node *segments;   /* a list; NULL: none */
+    struct yaml_node *channels;   /* a list; NULL: none */
+    struct yaml_node *campaigns;  /* a list; NULL: none */
 };
 
 /* Reads and checks the file's shared parts; the caller ends it with suite_config_release.

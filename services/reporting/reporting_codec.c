@@ -141,6 +141,12 @@ void reporting_totals_reply_encode(const struct reporting_total *total,
     message.segment_entries = total->segment_entries;
     message.has_segment_exits = true;
     message.segment_exits = total->segment_exits;
+    message.has_sent = true;
+    message.sent = total->sent;
+    message.has_suppressed = true;
+    message.suppressed = total->suppressed;
+    message.has_unknown = true;
+    message.unknown = total->unknown;
     message_append(&message.base, out);
     positions_append(FIELD_TOTALS_POSITIONS, positions, out);
 }

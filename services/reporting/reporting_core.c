@@ -263,3 +263,21 @@ void reporting_core_membership_fold(const struct change *change, bool entered)
     }
     reporting_total_put(change, &total);
 }
+
+void reporting_core_dispatch_fold(const struct change *change, enum reporting_outcome outcome)
+{
+    struct reporting_total total = { 0 };
+    reporting_total_load(&change->view, &total);
+    switch (outcome) {
+    case REPORTING_SENT:
+        total.sent = count_add(total.sent);
+        break;
+    case REPORTING_SUPPRESSED:
+        total.suppressed = count_add(total.suppressed);
+        break;
+    case REPORTING_UNKNOWN:
+        total.unknown = count_add(total.unknown);
+        break;
+    }
+    reporting_total_put(change, &total);
+}

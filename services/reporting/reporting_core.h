@@ -16,8 +16,8 @@
  * As text: an integer in decimal, a flag as true or false, a time in RFC 3339, money as
  * minor units and currency ("2933 EUR"); a text is itself. At most REPORTING_VALUE_BYTES.
  *
- * Points issued are those earned less the earnings reversed; spent likewise. A reversal
- * counts on its own day, so a day may show less than zero.
+ * Points issued are those earned and granted, less what of them was reversed; spent likewise. A
+ * reversal counts on its own day, so a day may show less than zero.
  *
  * A sum that would pass 63 bits stays at the bound, for ever: whoever sees INT64_MAX or
  * INT64_MIN knows that it says "at least" and "at most".
@@ -60,6 +60,9 @@ void reporting_core_points_fold(const struct change *change,
                                 const struct reporting_points *points);
 void reporting_core_quarantined_fold(const struct change *change);
 void reporting_core_membership_fold(const struct change *change, bool entered);
+/* What became of a message. */
+enum reporting_outcome { REPORTING_SENT, REPORTING_SUPPRESSED, REPORTING_UNKNOWN };
+void reporting_core_dispatch_fold(const struct change *change, enum reporting_outcome outcome);
 
 /* a + b, staying at the bound once it is reached. */
 int64_t reporting_core_add(int64_t a, int64_t b);

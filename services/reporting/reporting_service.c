@@ -90,11 +90,21 @@ static void reporting_fold(void *service, struct turn *turn, const struct feed_n
     case FACT_POINTS_EARNED:
     case FACT_POINTS_SPENT:
     case FACT_POINTS_REVERSED:
+    case FACT_POINTS_GRANTED:
         points_fold(reporting, change, fact);
         return;
     case FACT_SEGMENT_ENTERED:
     case FACT_SEGMENT_EXITED:
         reporting_core_membership_fold(change, fact->type == FACT_SEGMENT_ENTERED);
+        return;
+    case FACT_DISPATCH_SENT:
+        reporting_core_dispatch_fold(change, REPORTING_SENT);
+        return;
+    case FACT_DISPATCH_SUPPRESSED:
+        reporting_core_dispatch_fold(change, REPORTING_SUPPRESSED);
+        return;
+    case FACT_DISPATCH_UNKNOWN:
+        reporting_core_dispatch_fold(change, REPORTING_UNKNOWN);
         return;
     default:
         assert(false); /* the page below names what is folded */
@@ -148,8 +158,13 @@ static const struct store_table tables[] = {
 static const uint32_t ingestion_folded[] = { FACT_EVENT_ACCEPTED, FACT_EVENT_QUARANTINED };
 static const uint32_t ingestion_ignored[] = { FACT_QUARANTINE_CLOSED, FACT_CLOCK_ADVANCED };
 static const uint32_t loyalty_folded[] = { FACT_POINTS_EARNED, FACT_POINTS_SPENT,
-                                           FACT_POINTS_REVERSED };
+                                           FACT_POINTS_REVERSED, FACT_POINTS_GRANTED };
 static const uint32_t segmentation_folded[] = { FACT_SEGMENT_ENTERED, FACT_SEGMENT_EXITED };
+static const uint32_t campaign_folded[] = { FACT_DISPATCH_SENT, FACT_DISPATCH_SUPPRESSED,
+                                            FACT_DISPATCH_UNKNOWN };
+/* What was intended has an outcome of its own, which is what counts. */
+static const uint32_t campaign_ignored[] = { FACT_DISPATCH_INTENDED, FACT_RULES_CHANGED,
+                                             FACT_CONSUMER_ACCEPTED };
 /* What every service that reads feeds and has rules may say. */
 static const uint32_t any_ignored[] = { FACT_RULES_CHANGED, FACT_CONSUMER_ACCEPTED };
 
@@ -161,6 +176,8 @@ static const struct service_feed feeds[] = {
     { "loyalty", loyalty_folded, COUNT(loyalty_folded), any_ignored, COUNT(any_ignored) },
     { "segmentation", segmentation_folded, COUNT(segmentation_folded), any_ignored,
       COUNT(any_ignored) },
+    { "campaign", campaign_folded, COUNT(campaign_folded), campaign_ignored,
+      COUNT(campaign_ignored) },
 };
 
 static const struct service_method methods[] = {

@@ -5,9 +5,12 @@
 #include <assert.h>
 
 #define RECORD_VERSION 1
+/* A total with messages. One without any is written as it was before there were campaigns: so
+ * older stores can be read, and a suite without campaign keeps the bytes that it had. */
+#define TOTAL_VERSION_MESSAGES 2
 
 /* Sizes of values, version byte included. */
-#define TOTAL_BYTES (1 + 8 * 8)
+#define TOTAL_BYTES (1 + 11 * 8)
 #define DAY_BYTES (1 + 4 * 8)
 #define PROFILE_ITEM_BYTES (2 + 1 + REPORTING_VALUE_BYTES)
 #define PROFILE_BYTES (1 + 1 + REPORTING_ATTRIBUTES_MAX * PROFILE_ITEM_BYTES)
@@ -38,7 +41,9 @@ void reporting_total_load(const struct view *view, struct reporting_total *total
     if (!single_get(view, REPORTING_TABLE_TOTAL, &value)) {
         return;
     }
-    struct record_reader reader = record_reader_of(value, RECORD_VERSION);
+    bool messages = value.size > 0 && value.data[0] == TOTAL_VERSION_MESSAGES;
+    struct record_reader reader =
+        record_reader_of(value, messages ? TOTAL_VERSION_MESSAGES : RECORD_VERSION);
     total->events = record_read64(&reader);
     total->customers = record_read64(&reader);
     total->revenue_minor = record_read_signed(&reader);
@@ -47,13 +52,20 @@ void reporting_total_load(const struct view *view, struct reporting_total *total
     total->quarantined = record_read64(&reader);
     total->segment_entries = record_read64(&reader);
     total->segment_exits = record_read64(&reader);
+    if (messages) {
+        total->sent = record_read64(&reader);
+        total->suppressed = record_read64(&reader);
+        total->unknown = record_read64(&reader);
+    }
     record_read_end(&reader);
 }
 
 void reporting_total_put(const struct change *change, const struct reporting_total *total)
 {
     uint8_t value[TOTAL_BYTES] = { 0 };
-    struct record_writer writer = record_writer_of(value, sizeof value, RECORD_VERSION);
+    bool messages = total->sent > 0 || total->suppressed > 0 || total->unknown > 0;
+    struct record_writer writer =
+        record_writer_of(value, sizeof value, messages ? TOTAL_VERSION_MESSAGES : RECORD_VERSION);
     record_write64(&writer, total->events);
     record_write64(&writer, total->customers);
     record_write_signed(&writer, total->revenue_minor);
@@ -62,6 +74,11 @@ void reporting_total_put(const struct change *change, const struct reporting_tot
     record_write64(&writer, total->quarantined);
     record_write64(&writer, total->segment_entries);
     record_write64(&writer, total->segment_exits);
+    if (messages) {
+        record_write64(&writer, total->sent);
+        record_write64(&writer, total->suppressed);
+        record_write64(&writer, total->unknown);
+    }
     single_put(change, REPORTING_TABLE_TOTAL, record_written(&writer));
 }
 

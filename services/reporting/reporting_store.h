@@ -23,6 +23,9 @@ struct reporting_total {
     uint64_t quarantined;
     uint64_t segment_entries;
     uint64_t segment_exits;
+    uint64_t sent; /* messages */
+    uint64_t suppressed;
+    uint64_t unknown;
 };
 
 struct reporting_day {

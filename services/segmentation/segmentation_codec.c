@@ -262,7 +262,37 @@ uint32_t segmentation_move_type(const struct segmentation_move *move)
     return move->entered ? FACT_SEGMENT_ENTERED : FACT_SEGMENT_EXITED;
 }
 
-void segmentation_move_encode(const struct segmentation_move *move, struct buffer *out)
+/* The attributes of an entry as they are written. */
+struct written_contact {
+    Kith__V1__ContactAttribute items[CAMPAIGNS_NEEDS_MAX];
+    Kith__V1__ContactAttribute *pointers[CAMPAIGNS_NEEDS_MAX];
+    Kith__V1__Sealed values[CAMPAIGNS_NEEDS_MAX];
+    struct segmentation_name names[CAMPAIGNS_NEEDS_MAX];
+};
+
+static void contact_write(const struct segmentation_contact *contact,
+                          struct written_contact *written)
+{
+    assert(contact->count <= CAMPAIGNS_NEEDS_MAX);
+    for (size_t i = 0; i < contact->count; i++) {
+        const struct segmentation_contact_item *from = &contact->items[i];
+        Kith__V1__ContactAttribute *item = &written->items[i];
+        Kith__V1__Sealed *value = &written->values[i];
+        kith__v1__contact_attribute__init(item);
+        kith__v1__sealed__init(value);
+        written->names[i] = from->name;
+        item->name = written->names[i].text;
+        item->value = value;
+        value->has_key_id = from->value.key_id != 0;
+        value->key_id = from->value.key_id;
+        value->has_bytes = true;
+        value->bytes = pb_bytes(from->value.bytes);
+        written->pointers[i] = item;
+    }
+}
+
+void segmentation_move_encode(const struct segmentation_move *move,
+                              const struct segmentation_contact *contact, struct buffer *out)
 {
     struct segmentation_name segment = move->segment;
     if (move->entered) {
@@ -270,6 +300,10 @@ void segmentation_move_encode(const struct segmentation_move *move, struct buffe
         message.segment = segment.text;
         message.has_rules_version = true;
         message.rules_version = move->rules_version;
+        struct written_contact written;
+        contact_write(contact, &written);
+        message.n_contact = contact->count;
+        message.contact = written.pointers;
         message_append(&message.base, out);
         return;
     }

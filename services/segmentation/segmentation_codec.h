@@ -43,7 +43,9 @@ MUST_USE enum status segmentation_rules_fact_decode(struct span body, struct are
 
 /* The type and the body of the fact that says this move. */
 uint32_t segmentation_move_type(const struct segmentation_move *move);
-void segmentation_move_encode(const struct segmentation_move *move, struct buffer *out);
+/* `contact` stands in an entry; the body has room for it in `out` (asserted). */
+void segmentation_move_encode(const struct segmentation_move *move,
+                              const struct segmentation_contact *contact, struct buffer *out);
 /* STATUS_CORRUPT: neither an entry nor an exit. */
 MUST_USE enum status segmentation_move_decode(const struct fact *fact, struct arena *arena,
                                               struct segmentation_move *move);

@@ -113,7 +113,8 @@ static bool attribute_answer(void *context, struct span name, struct rules_attri
 {
     const struct segmentation_answers *answers = context;
     struct segmentation_attribute found = { .known = false };
-    if (!segmentation_attribute_load(answers->view, answers->id, name, &found) || !found.known) {
+    if (!segmentation_attribute_load(answers->view, answers->id, name, &found) || !found.known ||
+        found.personal) {
         return false;
     }
     *attribute = (struct rules_attribute){ .text = found.text,
@@ -209,6 +210,24 @@ void segmentation_core_decide(const struct view *view, struct segmentation_work 
         if (holds != is_member(&decision, work->rules->numbers[i])) {
             move_add(&decision, segmentation_name_of(rules_span(rules, rules->segments[i].name)),
                      holds);
+        }
+    }
+}
+
+void segmentation_core_contact(const struct view *view, struct customer_id id,
+                               const struct campaigns *campaigns, struct span segment,
+                               struct segmentation_contact *contact)
+{
+    struct span needs[CAMPAIGNS_NEEDS_MAX];
+    size_t count = campaigns_needs(campaigns, segment, needs);
+    contact->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct segmentation_attribute found = { .known = false };
+        if (segmentation_attribute_load(view, id, needs[i], &found) && found.known) {
+            contact->items[contact->count++] = (struct segmentation_contact_item){
+                .name = segmentation_name_of(needs[i]),
+                .value = { .key_id = found.key_id, .bytes = found.text },
+            };
         }
     }
 }

@@ -28,6 +28,7 @@
 #ifndef KITH_SEGMENTATION_CORE_H
 #define KITH_SEGMENTATION_CORE_H
 
+#include "common/rules/campaigns.h"
 #include "services/segmentation/segmentation_store.h"
 
 #define SEGMENTATION_HISTORY_DAYS_MAX RULES_DAYS_MAX
@@ -57,6 +58,8 @@ struct segmentation_said {
     struct span text; /* as people read it; empty: it is taken away */
     bool has_integer;
     int64_t integer;
+    bool personal;
+    uint32_t key_id; /* of a personal text; 0: plain */
 };
 struct segmentation_event {
     struct customer_id customer;
@@ -82,6 +85,15 @@ struct segmentation_move {
 struct segmentation_moves {
     size_t count;
     struct segmentation_move moves[SEGMENTATION_MOVES_MAX];
+};
+
+/* What an entry says of the customer to campaigns of the segment. */
+struct segmentation_contact {
+    size_t count;
+    struct segmentation_contact_item {
+        struct segmentation_name name;
+        struct sealed value; /* of the text; lives as view.h says */
+    } items[CAMPAIGNS_NEEDS_MAX];
 };
 
 /* ---- rules */
@@ -120,6 +132,11 @@ void segmentation_core_move_evolve(const struct change *change,
 void segmentation_core_decide(const struct view *view, struct segmentation_work *work,
                               struct customer_id id, int64_t now_ms,
                               struct segmentation_moves *moves);
+/* What the profile has of the attributes that campaigns of `segment` need, in their order;
+ * those that are not known are left out. */
+void segmentation_core_contact(const struct view *view, struct customer_id id,
+                               const struct campaigns *campaigns, struct span segment,
+                               struct segmentation_contact *contact);
 /* When time alone, or a visit, next changes something; `from` is a place before which the
  * due table is empty. False: never. Visits are due since the rules changed. */
 bool segmentation_core_due(const struct view *view, struct segmentation_due_key from,

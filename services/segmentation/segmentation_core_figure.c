@@ -254,6 +254,8 @@ static void said_evolve(struct hand *hand, const struct segmentation_event *even
         .has_integer = said->has_integer,
         .integer = said->integer,
         .text = said->text,
+        .personal = said->personal,
+        .key_id = said->key_id,
     };
     segmentation_attribute_put(hand->change, hand->id, said->name, &attribute);
 }

@@ -38,7 +38,19 @@ static ProtobufCBinaryData customer_bytes(const struct customer_id *customer)
 struct written_said {
     Kith__V1__ProfileAttribute said[LIMIT_ATTRIBUTES];
     Kith__V1__ProfileAttribute *pointers[LIMIT_ATTRIBUTES];
+    Kith__V1__Sealed personal[LIMIT_ATTRIBUTES];
 };
+
+static Kith__V1__Sealed *personal_write(const struct segmentation_said *from,
+                                        Kith__V1__Sealed *sealed)
+{
+    kith__v1__sealed__init(sealed);
+    sealed->has_key_id = from->key_id != 0;
+    sealed->key_id = from->key_id;
+    sealed->has_bytes = true;
+    sealed->bytes = pb_bytes(from->text);
+    return sealed;
+}
 
 static void said_write(const struct segmentation_event *event, struct arena *arena,
                        struct written_said *written)
@@ -49,10 +61,14 @@ static void said_write(const struct segmentation_event *event, struct arena *are
         Kith__V1__ProfileAttribute *said = &written->said[i];
         kith__v1__profile_attribute__init(said);
         said->name = text_copy(arena, from->name);
+        written->pointers[i] = said;
+        if (from->personal) {
+            said->personal = personal_write(from, &written->personal[i]);
+            continue;
+        }
         said->text = from->text.size > 0 ? text_copy(arena, from->text) : NULL;
         said->has_integer = from->has_integer;
         said->integer = from->integer;
-        written->pointers[i] = said;
     }
 }
 
@@ -147,6 +163,11 @@ static bool said_read(const Kith__V1__ProfileAttribute *message, struct segmenta
         .has_integer = message->has_integer,
         .integer = message->integer,
     };
+    if (message->personal != NULL) {
+        said->personal = true;
+        said->key_id = message->personal->key_id;
+        said->text = pb_span(message->personal->bytes);
+    }
     return said->name.size >= 1 && said->name.size <= LIMIT_ID_BYTES &&
            said->text.size <= LIMIT_TEXT_BYTES;
 }
@@ -264,6 +285,27 @@ static bool event_tells_profile(struct span type)
            span_equal(type, span_of_text(EVENT_PROFILE_CHANGED));
 }
 
+static void profile_read(const struct accepted_event *accepted, struct arena *arena,
+                         struct segmentation_event *event)
+{
+    for (size_t i = 0; i < accepted->attribute_count; i++) {
+        const struct attribute *attribute = &accepted->attributes[i];
+        bool integer = attribute->kind == ATTRIBUTE_INTEGER;
+        event->said[event->said_count++] = (struct segmentation_said){
+            .name = attribute->name,
+            .text = attribute_text(attribute, arena),
+            .has_integer = integer,
+            .integer = integer ? attribute->integer : 0,
+        };
+    }
+    for (size_t i = 0; i < accepted->personal_count; i++) {
+        event->said[event->said_count++] =
+            (struct segmentation_said){ .name = accepted->personal[i].name,
+                                        .text = attribute_text(&accepted->personal[i], arena),
+                                        .personal = true };
+    }
+}
+
 void segmentation_event_read(const struct fact *fact, const struct accepted_event *accepted,
                              struct arena *arena, struct segmentation_event *event)
 {
@@ -275,7 +317,6 @@ void segmentation_event_read(const struct fact *fact, const struct accepted_even
         .occurred_at_ms = accepted->occurred_at_ms,
         .now_ms = fact->recorded_at_ms,
     };
-    bool profile = event_tells_profile(accepted->type);
     for (size_t i = 0; i < accepted->attribute_count; i++) {
         const struct attribute *attribute = &accepted->attributes[i];
         bool text = attribute->kind == ATTRIBUTE_TEXT;
@@ -283,13 +324,8 @@ void segmentation_event_read(const struct fact *fact, const struct accepted_even
             span_equal(attribute->name, span_of_text("category"))) {
             event->category = attribute->text;
         }
-        if (profile) {
-            event->said[event->said_count++] = (struct segmentation_said){
-                .name = attribute->name,
-                .text = attribute_text(attribute, arena),
-                .has_integer = attribute->kind == ATTRIBUTE_INTEGER,
-                .integer = attribute->kind == ATTRIBUTE_INTEGER ? attribute->integer : 0,
-            };
-        }
+    }
+    if (event_tells_profile(accepted->type)) {
+        profile_read(accepted, arena, event);
     }
 }

@@ -1,5 +1,6 @@
 #include "services/segmentation/segmentation_service.h"
 
+#include "common/config/campaigns_config.h"
 #include "common/event/event_codec.h"
 #include "services/segmentation/segmentation_codec.h"
 #include "services/segmentation/segmentation_config.h"
@@ -35,6 +36,8 @@ struct segmentation {
     struct segmentation_record record;  /* the same, before it is encoded */
     struct segmentation_record reading; /* what is evolved meanwhile */
     struct segmentation_moves moves;
+    struct campaigns campaigns; /* as configured */
+    struct segmentation_contact contact;
     struct turn_position positions[SEGMENTATION_POSITIONS_MAX];
 };
 
@@ -48,6 +51,9 @@ static enum status configuration_read(struct segmentation *segmentation,
     /* Its place is free until state's own rules are read. */
     struct segmentation_rules *rules = &segmentation->asked;
     enum status status = segmentation_config_read(environment->own->own, segments, rules, refusal);
+    if (status == STATUS_OK) {
+        status = campaigns_config_read(environment->config, &segmentation->campaigns, refusal);
+    }
     if (status != STATUS_OK) {
         return status;
     }
@@ -186,8 +192,14 @@ static size_t moves_emit(struct segmentation *segmentation, struct turn *turn, b
     for (size_t i = 0; i < moves->count; i++) {
         struct segmentation_move *move = &moves->moves[i];
         move->by_time = by_time && !move->entered;
+        segmentation->contact.count = 0;
+        if (move->entered) {
+            segmentation_core_contact(turn_view(turn), move->customer, &segmentation->campaigns,
+                                      segmentation_name_span(&move->segment),
+                                      &segmentation->contact);
+        }
         buffer_clear(&segmentation->body);
-        segmentation_move_encode(move, &segmentation->body);
+        segmentation_move_encode(move, &segmentation->contact, &segmentation->body);
         struct fact fact = {
             .type = segmentation_move_type(move),
             .version = 1,
@@ -211,6 +223,8 @@ static void segmentation_fold(void *service, struct turn *turn, const struct fee
     arena_reset(&segmentation->input);
     struct accepted_event event = { 0 };
     enum status status = accepted_event_decode(fact->body, &segmentation->input, &event);
+    assert(status == STATUS_OK);
+    status = accepted_event_open(fact->body, &segmentation->input, &event);
     assert(status == STATUS_OK);
     segmentation_event_read(fact, &event, &segmentation->input, &record->event);
     record->event.now_ms = turn_now(turn);

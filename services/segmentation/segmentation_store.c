@@ -12,7 +12,7 @@
 #define LATEST_BYTES (1 + 8)
 
 /* What an attribute's record says it is. */
-enum attribute_form { FORM_UNKNOWN = 0, FORM_TEXT = 1, FORM_INTEGER = 2 };
+enum attribute_form { FORM_UNKNOWN = 0, FORM_TEXT = 1, FORM_INTEGER = 2, FORM_PERSONAL = 3 };
 
 /* ---- names */
 
@@ -162,10 +162,13 @@ bool segmentation_attribute_load(const struct view *view, struct customer_id id,
     struct record_reader reader = record_reader_of(value, RECORD_VERSION);
     attribute->at_ms = record_read_signed(&reader);
     uint8_t form = record_read8(&reader);
-    attribute->integer = record_read_signed(&reader);
-    assert(form <= FORM_INTEGER);
+    int64_t number = record_read_signed(&reader);
+    assert(form <= FORM_PERSONAL);
     attribute->known = form != FORM_UNKNOWN;
     attribute->has_integer = form == FORM_INTEGER;
+    attribute->personal = form == FORM_PERSONAL;
+    attribute->integer = attribute->personal ? 0 : number;
+    attribute->key_id = attribute->personal ? (uint32_t)number : 0;
     attribute->text = record_read_rest(&reader);
     return true;
 }
@@ -174,6 +177,9 @@ static enum attribute_form attribute_form_of(const struct segmentation_attribute
 {
     if (!attribute->known) {
         return FORM_UNKNOWN;
+    }
+    if (attribute->personal) {
+        return FORM_PERSONAL;
     }
     return attribute->has_integer ? FORM_INTEGER : FORM_TEXT;
 }
@@ -186,7 +192,7 @@ void segmentation_attribute_put(const struct change *change, struct customer_id 
     assert(attribute->text.size <= LIMIT_TEXT_BYTES);
     record_write_signed(&writer, attribute->at_ms);
     record_write8(&writer, (uint8_t)attribute_form_of(attribute));
-    record_write_signed(&writer, attribute->integer);
+    record_write_signed(&writer, attribute->personal ? attribute->key_id : attribute->integer);
     record_write_bytes(&writer, attribute->text);
 
     struct segmentation_key key = segmentation_profile_key(id, name);

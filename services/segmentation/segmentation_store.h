@@ -59,9 +59,11 @@ struct segmentation_name segmentation_customer_text(struct customer_id id,
 struct segmentation_attribute {
     int64_t at_ms; /* of the event that said so */
     bool known;    /* false: it was taken away then */
+    bool personal; /* kept for messages: no rule sees it */
+    uint32_t key_id;
     bool has_integer;
     int64_t integer;
-    struct span text; /* at most LIMIT_TEXT_BYTES */
+    struct span text; /* at most LIMIT_TEXT_BYTES; personal: under key_id */
 };
 /* An event as history keeps it. */
 struct segmentation_entry {

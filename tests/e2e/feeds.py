@@ -7,7 +7,7 @@ import collections
 import hashlib
 
 import suite
-from kith.v1 import block_pb2, feed_pb2, loyalty_pb2, wire_pb2
+from kith.v1 import block_pb2, campaign_pb2, feed_pb2, loyalty_pb2, wire_pb2
 
 WAIT_MS = 30000
 NOT_FOUND = 5
@@ -15,12 +15,12 @@ NOT_FOUND = 5
 Fact = collections.namedtuple("Fact", "seq type version recorded_at cause customer subject body")
 
 
-def read(kith, feed, shard=0):
-    """All facts of a feed, in their order."""
+def each(kith, feed, shard=0):
+    """All facts of a feed, in their order, one after the other."""
     wire = kith.wire(feed, shard, "feed")
-    facts, block, chain, end_block = [], 0, None, 1
+    seq, block, chain, end_block = 0, 0, None, 1
     while block < end_block:
-        request = feed_pb2.FetchRequest(feed=feed, shard=shard, **{"from": len(facts)})
+        request = feed_pb2.FetchRequest(feed=feed, shard=shard, **{"from": seq})
         if chain is not None:
             request.block, request.chain = block, chain
         reply = wire.call("feed.Fetch", request, feed_pb2.FetchReply)
@@ -28,8 +28,14 @@ def read(kith, feed, shard=0):
         chain = chain or reply.chain_before
         for sent in reply.blocks:
             block, chain = block + 1, _chain(chain, sent.header)
-            facts += _facts(sent, block, len(facts) + 1)
-    return facts
+            for fact in _facts(sent, block, seq + 1):
+                seq = fact.seq
+                yield fact
+
+
+def read(kith, feed, shard=0):
+    """All facts of a feed, in their order."""
+    return list(each(kith, feed, shard))
 
 
 def _chain(before, header):
@@ -68,14 +74,25 @@ def wait(kith, service, shard, positions, timeout_ms=WAIT_MS):
     return reply.end.seq
 
 
+def wait_decided(kith, shard):
+    """Waits until campaign has decided all, and its channels have answered; returns its end."""
+    reply = kith.wire("campaign", shard).call("campaign.Settle", b"", campaign_pb2.SettleReply,
+                                              timeout_ms=WAIT_MS)
+    suite.require(reply.settled, f"campaign/{shard}: {reply.planned} messages are planned and "
+                                 f"{reply.open} open after {WAIT_MS} ms")
+    return next(one.seq for one in reply.positions if one.feed == "campaign")
+
+
 def settle(kith, **shards):
-    """Waits until every service has folded all there is. Returns {(feed, shard): its end}.
-    `shards`: of services that have several."""
+    """Waits until every service has folded all there is, and campaign has nothing left to do.
+    Returns {(feed, shard): its end}. `shards`: of services that have several."""
     ends = {}
     for service in (name for name in suite.SERVICES if name in kith.services):
         own = {}
         for shard in range(shards.get(service, 1)):
             own[service, shard] = wait(kith, service, shard, ends)
+            if service == "campaign":
+                own[service, shard] = wait_decided(kith, shard)
         if service != "reporting":
             ends.update(own)
     return ends

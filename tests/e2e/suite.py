@@ -36,7 +36,8 @@ from pathlib import Path
 
 TREE = Path(__file__).resolve().parent.parent.parent
 SKIP = 77
-SERVICES = ("ingestion", "loyalty", "segmentation", "reporting")
+SERVICES = ("ingestion", "loyalty", "segmentation", "campaign", "reporting")
+ALL_SERVICES = SERVICES
 POLL_S = 0.02
 ANSWER_S = 60
 
@@ -126,6 +127,10 @@ def config(services=SERVICES, clock="event", common="", **tuning):
     if "segmentation" in services:
         lines += ["segments:", "  - name: spend_200_in_90d", "    rule:",
                   "      {sum: purchase, over_days: 90, at_least: \"200.00\"}"]
+    if "campaign" in services:
+        lines += ["channels:", "  - {name: outbox, kind: file}",
+                  "campaigns:", "  - name: thanks", "    segment: spend_200_in_90d",
+                  "    channel: outbox", "    on_entry: true", "    text: Thank you"]
     return "\n".join(lines) + "\n" + common
 
 

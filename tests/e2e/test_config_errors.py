@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """What is wrong in a configuration is told with file, line and mend before anything starts; what
 is wrong in a row of a file is kept with its reason, and the rest goes in."""
+# ctest: TIMEOUT 240
 import json
 import re
 import shutil
@@ -17,6 +18,7 @@ services:
   loyalty: {}
   segmentation: {}
   reporting: {}
+  campaign: {}
 programmes:
   - name: points
     earn:
@@ -27,6 +29,17 @@ segments:
       sum: purchase
       over_days: 90
       at_least: "200.00"
+channels:
+  - {name: outbox, kind: file, address: phone}
+  - {name: mail, kind: smtp, address: email, url: "smtp://127.0.0.1:1", from: a@b.example}
+campaigns:
+  - name: thanks
+    segment: big
+    channel: outbox
+    text: Dear {customer}
+    schedule: {first: "2026-01-01T10:00:00Z", every_days: 7}
+    cap: {messages: 1, per_days: 30}
+    valid: {from: "2026-01-01T00:00:00Z", until: "2027-01-01T00:00:00Z"}
 """
 # The refusal itself takes milliseconds; a loaded machine starts the checkers slowly.
 REFUSED_WITHIN_S = 10
@@ -74,32 +87,66 @@ def broken_configurations():
          "Mars/Base"),
         ("a file that is not there", GOOD + "include: [nowhere.yaml]\n", end, "nowhere.yaml"),
         # Loyalty's own part.
-        ("unknown key of a programme", changed("rounding: floor", "roundng: floor"), 11,
+        ("unknown key of a programme", changed("rounding: floor", "roundng: floor"), 12,
          "roundng.*rounding"),
-        ("unknown rounding", changed("rounding: floor", "rounding: up"), 11, "up"),
-        ("a unit of nothing", changed("unit_minor: 100", "unit_minor: 0"), 11, "unit_minor"),
-        ("no unit", changed("unit_minor: 100, ", ""), 11, "unit_minor.*missing"),
-        ("a unit past 64 bits", changed("unit_minor: 100", "unit_minor: 99999999999999999999"), 11,
+        ("unknown rounding", changed("rounding: floor", "rounding: up"), 12, "up"),
+        ("a unit of nothing", changed("unit_minor: 100", "unit_minor: 0"), 12, "unit_minor"),
+        ("no unit", changed("unit_minor: 100, ", ""), 12, "unit_minor.*missing"),
+        ("a unit past 64 bits", changed("unit_minor: 100", "unit_minor: 99999999999999999999"), 12,
          "unit_minor"),
-        ("a type with blanks", changed("event: purchase", "event: big purchase"), 11,
+        ("a type with blanks", changed("event: purchase", "event: big purchase"), 12,
          "big purchase"),
-        ("a programme twice", changed("segments:", "  - name: points\nsegments:"), 12, "points"),
+        ("a programme twice", changed("segments:", "  - name: points\nsegments:"), 13, "points"),
         # Segmentation's own part.
-        ("unknown key of a rule", changed("over_days", "over_dayz"), (15, 16), "over_dayz"),
-        ("no threshold", changed('      at_least: "200.00"\n', ""), (14, 15), "sum.*at_least"),
-        ("an amount that is none", changed('"200.00"', '"2OO.00"'), 17, "2OO.00"),
-        ("an amount with three digits", changed('"200.00"', '"200.001"'), 17, "200.001"),
-        ("a window of no days", changed("over_days: 90", "over_days: 0"), 16, "over_days"),
-        ("a window past its bound", changed("over_days: 90", "over_days: 100000"), 16,
+        ("unknown key of a rule", changed("over_days", "over_dayz"), (16, 17), "over_dayz"),
+        ("no threshold", changed('      at_least: "200.00"\n', ""), (15, 16), "sum.*at_least"),
+        ("an amount that is none", changed('"200.00"', '"2OO.00"'), 18, "2OO.00"),
+        ("an amount with three digits", changed('"200.00"', '"200.001"'), 18, "200.001"),
+        ("a window of no days", changed("over_days: 90", "over_days: 0"), 17, "over_days"),
+        ("a window past its bound", changed("over_days: 90", "over_days: 100000"), 17,
          "over_days"),
-        ("a segment without rule", changed("segments:", "segments:\n  - name: empty"), 13,
+        ("a segment without rule", changed("segments:", "segments:\n  - name: empty"), 14,
          "rule.*missing"),
         ("a segment twice", changed("segments:", "segments:\n  - name: big\n    rule:\n"
                                     "      {count: purchase, over_days: 9, at_least: 1}"),
-         (15, 16), "big"),
+         (16, 17), "big"),
         ("two rules in one", changed("      sum: purchase",
                                      "      sum: purchase\n      count: purchase"),
-         (14, 15, 16), "sum|count"),
+         (15, 16, 17), "sum|count"),
+        # Campaign's own part.
+        ("a channel of no kind", changed("kind: file", "kind: post"), 20, "post.*file, smtp"),
+        ("a channel twice", changed("name: mail", "name: outbox"), 21, "outbox"),
+        ("a channel with a path for a name", changed("{name: outbox", "{name: ../outbox"), 20,
+         r"\.\./outbox"),
+        ("an e-mail server that is none", changed("smtp://127.0.0.1:1", "http://127.0.0.1"), 21,
+         "smtp://"),
+        ("an e-mail server with a login", changed("smtp://127", "smtp://me:word@127"), 21, "login"),
+        ("a sender with a name", changed("from: a@b.example", "from: Us <a@b.example>"), 21,
+         "from.*address"),
+        ("e-mails to nobody", changed("address: email, ", ""), 21, "address.*missing"),
+        ("unknown key of a channel", changed("address: phone", "adress: phone"), 20,
+         "adress.*address"),
+        ("unknown key of a campaign", changed("schedule:", "shedule:"), 27, "shedule.*schedule"),
+        ("a campaign twice", GOOD + "  - name: thanks\n    segment: big\n", end, "thanks"),
+        ("a campaign for nobody", changed("segment: big", "segment: bog"), 24, "bog.*segments"),
+        ("a campaign by no channel", changed("channel: outbox", "channel: inbox"), 25,
+         "inbox.*channels"),
+        ("a campaign without words", changed("    text: Dear {customer}\n", ""), 23,
+         "text.*missing"),
+        ("a brace that stands alone", changed("Dear {customer}", "Dear {customer"), 26, "brace"),
+        ("a name that is no attribute", changed("Dear {customer}", "Dear {First Name}"), 26,
+         "First Name"),
+        ("a text of 801 bytes", changed("Dear {customer}", "x" * 801), 26, "801.*800"),
+        ("17 attributes in the words",
+         changed("Dear {customer}", "all " + "".join(f"{{a{i}}}" for i in range(17))), 23,
+         "16 attributes"),
+        ("a subject without e-mail", changed("    text:", "    subject: Hi\n    text:"), 26,
+         "subject.*smtp"),
+        ("a schedule that begins never", changed('first: "2026-01-01T', 'first: "2026-02-30T'), 27,
+         "2026-02-30"),
+        ("a cap of nothing", changed("messages: 1,", "messages: 0,"), 28, "messages"),
+        ("half a cap", changed(", per_days: 30", ""), 28, "per_days.*missing"),
+        ("an end before the begin", changed('until: "2027', 'until: "2025'), 29, "until"),
     ]
 
 

@@ -210,6 +210,7 @@ START_TEST(totals_say_which_positions_they_include)
     board_points(&board, 1, true, -9, DAY);
     reporting_core_quarantined_fold(&board.change);
     reporting_core_membership_fold(&board.change, true);
+    reporting_core_dispatch_fold(&board.change, REPORTING_SUPPRESSED);
     struct turn_position items[] = { { { "ingestion", 0 }, 2 }, { { "loyalty", 3 }, 4 } };
     struct reporting_positions positions = { .items = items, .count = 2 };
     reporting_query_totals(&board.view, &positions, &codec.bytes);
@@ -225,6 +226,8 @@ START_TEST(totals_say_which_positions_they_include)
     ck_assert_uint_eq(reply->quarantined, 1);
     ck_assert_uint_eq(reply->segment_entries, 1);
     ck_assert_uint_eq(reply->segment_exits, 0);
+    ck_assert_uint_eq(reply->suppressed, 1);
+    ck_assert(reply->has_sent && reply->sent == 0 && reply->has_unknown && reply->unknown == 0);
     ck_assert_uint_eq(reply->n_positions, 2);
     ck_assert_str_eq(reply->positions[1]->feed, "loyalty");
     ck_assert_uint_eq(reply->positions[1]->shard, 3);

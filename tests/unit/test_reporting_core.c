@@ -108,6 +108,61 @@ START_TEST(quarantined_events_entries_and_exits_are_counted_apart)
 }
 END_TEST
 
+START_TEST(what_became_of_messages_is_counted_apart)
+{
+    struct board board;
+    board_open(&board, NULL, NULL);
+    reporting_core_dispatch_fold(&board.change, REPORTING_SENT);
+    reporting_core_dispatch_fold(&board.change, REPORTING_UNKNOWN);
+    reporting_core_dispatch_fold(&board.change, REPORTING_SENT);
+    reporting_core_dispatch_fold(&board.change, REPORTING_SENT);
+    reporting_core_dispatch_fold(&board.change, REPORTING_SUPPRESSED);
+    reporting_core_dispatch_fold(&board.change, REPORTING_UNKNOWN);
+    struct reporting_total total = board_total(&board);
+    ck_assert_uint_eq(total.sent, 3);
+    ck_assert_uint_eq(total.suppressed, 1);
+    ck_assert_uint_eq(total.unknown, 2);
+    ck_assert_uint_eq(total.events, 0);
+    board_close(&board);
+}
+END_TEST
+
+/* The record as a program wrote it that knew of no messages. */
+static struct span total_before_messages(uint8_t bytes[1 + 8 * 8])
+{
+    bytes[0] = 1;
+    for (uint8_t i = 0; i < 8; i++) {
+        be64_put(bytes + 1 + (size_t)8 * i, (uint64_t)i + 1);
+    }
+    return span_of(bytes, 1 + 8 * 8);
+}
+
+START_TEST(a_total_from_before_there_were_messages_has_none)
+{
+    struct board board;
+    board_open(&board, NULL, NULL);
+    uint8_t bytes[1 + 8 * 8] = { 0 };
+    uint8_t key = 1;
+    struct span written = total_before_messages(bytes);
+    change_put(&board.change, REPORTING_TABLE_TOTAL, span_of(&key, 1), written);
+    struct reporting_total total = board_total(&board);
+    ck_assert_uint_eq(total.events, 1);
+    ck_assert_uint_eq(total.segment_exits, 8);
+    ck_assert_uint_eq(total.sent + total.suppressed + total.unknown, 0);
+    reporting_total_put(&board.change, &total);
+    struct span value = { 0 };
+    ck_assert(view_get(&board.view, REPORTING_TABLE_TOTAL, span_of(&key, 1), &value));
+    ck_assert_msg(span_equal(value, written), "without messages it keeps its bytes");
+    reporting_core_dispatch_fold(&board.change, REPORTING_UNKNOWN);
+    total = board_total(&board);
+    ck_assert_uint_eq(total.unknown, 1);
+    ck_assert_uint_eq(total.sent + total.suppressed, 0);
+    ck_assert_uint_eq(total.events, 1);
+    ck_assert_uint_eq(total.segment_exits, 8);
+    board_close(&board);
+}
+END_TEST
+
 /* ---- sums at their bounds */
 
 struct add_row {
@@ -468,6 +523,8 @@ static Suite *reporting_core_suite(void)
     tcase_add_test(tests, a_customer_is_counted_with_the_first_event_only);
     tcase_add_test(tests, a_reversal_is_taken_from_what_it_reverses);
     tcase_add_test(tests, quarantined_events_entries_and_exits_are_counted_apart);
+    tcase_add_test(tests, what_became_of_messages_is_counted_apart);
+    tcase_add_test(tests, a_total_from_before_there_were_messages_has_none);
     tcase_add_loop_test(tests, a_sum_stays_at_its_bound, 0, COUNT(add_rows));
     tcase_add_test(tests, outstanding_points_have_no_overflow_either);
     tcase_add_test(tests, revenue_past_63_bits_is_at_least_that);

@@ -190,22 +190,33 @@ START_TEST(each_type_of_fact_has_its_place_in_the_totals)
     event_fold("purchase", 2933, "north");
     fold("ingestion", FACT_EVENT_QUARANTINED, span_of(NULL, 0));
     points_fold(FACT_POINTS_EARNED, KITH__V1__LEDGER_ACCOUNT__LEDGER_ISSUED, 29);
+    points_fold(FACT_POINTS_GRANTED, KITH__V1__LEDGER_ACCOUNT__LEDGER_ISSUED, 2);
     points_fold(FACT_POINTS_SPENT, KITH__V1__LEDGER_ACCOUNT__LEDGER_SPENT, -9);
     points_fold(FACT_POINTS_REVERSED, KITH__V1__LEDGER_ACCOUNT__LEDGER_SPENT, 4);
-    points_fold(FACT_POINTS_REVERSED, KITH__V1__LEDGER_ACCOUNT__LEDGER_ISSUED, -1);
+    points_fold(FACT_POINTS_REVERSED, KITH__V1__LEDGER_ACCOUNT__LEDGER_ISSUED, -11);
+    points_fold(FACT_POINTS_GRANTED, KITH__V1__LEDGER_ACCOUNT__LEDGER_ISSUED, 10);
     fold("segmentation", FACT_SEGMENT_ENTERED, span_of(NULL, 0));
     fold("segmentation", FACT_SEGMENT_ENTERED, span_of(NULL, 0));
     fold("segmentation", FACT_SEGMENT_EXITED, span_of(NULL, 0));
+    fold("campaign", FACT_DISPATCH_SENT, span_of(NULL, 0));
+    fold("campaign", FACT_DISPATCH_SENT, span_of(NULL, 0));
+    fold("campaign", FACT_DISPATCH_SENT, span_of(NULL, 0));
+    fold("campaign", FACT_DISPATCH_SUPPRESSED, span_of(NULL, 0));
+    fold("campaign", FACT_DISPATCH_SUPPRESSED, span_of(NULL, 0));
+    fold("campaign", FACT_DISPATCH_UNKNOWN, span_of(NULL, 0));
     const Kith__V1__TotalsReply *reply = totals();
     ck_assert_uint_eq(reply->events, 1);
     ck_assert_uint_eq(reply->customers, 1);
     ck_assert_int_eq(reply->revenue_minor, 2933);
     ck_assert_uint_eq(reply->quarantined, 1);
-    ck_assert_int_eq(reply->points_issued, 28);
+    ck_assert_int_eq(reply->points_issued, 30);
     ck_assert_int_eq(reply->points_spent, 5);
-    ck_assert_int_eq(reply->points_outstanding, 23);
+    ck_assert_int_eq(reply->points_outstanding, 25);
     ck_assert_uint_eq(reply->segment_entries, 2);
     ck_assert_uint_eq(reply->segment_exits, 1);
+    ck_assert_uint_eq(reply->sent, 3);
+    ck_assert_uint_eq(reply->suppressed, 2);
+    ck_assert_uint_eq(reply->unknown, 1);
     ck_assert_uint_eq(reply->n_positions, 1);
     ck_assert_str_eq(reply->positions[0]->feed, "ingestion");
 }
@@ -217,7 +228,7 @@ START_TEST(every_type_on_the_page_is_one_that_is_folded)
     for (size_t i = 0; i < reporting_definition.feed_count; i++) {
         folded += reporting_definition.feeds[i].folded_count;
     }
-    ck_assert_msg(folded == 7, "the test above folds each of seven types");
+    ck_assert_msg(folded == 11, "the test above folds each of eleven types");
 }
 END_TEST
 

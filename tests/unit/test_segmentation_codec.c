@@ -3,6 +3,7 @@
  * Rules, facts and private records to bytes and back, and bytes that nobody wrote.
  */
 #include "common/wire/pb.h"
+#include "kith/v1/segmentation.pb-c.h"
 #include "kith/v1/segmentation_private.pb-c.h"
 #include "services/segmentation/segmentation_codec.h"
 #include "services/segmentation/segmentation_record.h"
@@ -245,10 +246,20 @@ static struct segmentation_move move_of(bool entered)
     return move;
 }
 
+static struct segmentation_contact contact;
+
+static void contact_add(const char *name, uint32_t key_id, const char *value)
+{
+    contact.items[contact.count++] = (struct segmentation_contact_item){
+        .name = segmentation_name_of(span_of_text(name)),
+        .value = { .key_id = key_id, .bytes = span_of_text(value) },
+    };
+}
+
 static struct fact fact_of(const struct segmentation_move *move)
 {
     buffer_clear(&out);
-    segmentation_move_encode(move, &out);
+    segmentation_move_encode(move, &contact, &out);
     return (struct fact){ .type = segmentation_move_type(move),
                           .version = 1,
                           .has_customer = true,
@@ -272,6 +283,59 @@ START_TEST(entries_and_exits_come_back_as_they_were)
         ck_assert_uint_eq(read.subject.size, 2);
         ck_assert_int_eq(memcmp(read.subject.bytes, "ab", 2), 0);
     }
+}
+END_TEST
+
+START_TEST(an_entry_carries_the_contact_and_an_exit_does_not)
+{
+    contact.count = 0;
+    struct segmentation_move move = move_of(true);
+    struct buffer plain = { .limit = LIMIT_RECORD_BYTES };
+    struct fact fact = fact_of(&move);
+    ck_assert_int_eq(buffer_append(&plain, fact.body), STATUS_OK);
+    contact_add("phone", 0, "+41 44");
+    contact_add("email", 7, "\x01\xff");
+    fact = fact_of(&move);
+    ck_assert(span_has_prefix(fact.body, buffer_span(&plain)));
+    const Kith__V1__SegmentEntered *message =
+        pb_unpack(&kith__v1__segment_entered__descriptor, &arena, fact.body);
+    ck_assert_ptr_nonnull(message);
+    ck_assert_uint_eq(message->n_contact, 2);
+    ck_assert_str_eq(message->contact[0]->name, "phone");
+    ck_assert_uint_eq(message->contact[0]->value->key_id, 0);
+    ck_assert(span_equal(pb_span(message->contact[0]->value->bytes), span_of_text("+41 44")));
+    ck_assert_str_eq(message->contact[1]->name, "email");
+    ck_assert_uint_eq(message->contact[1]->value->key_id, 7);
+    ck_assert(span_equal(pb_span(message->contact[1]->value->bytes), span_of_text("\x01\xff")));
+    struct segmentation_move read = { .entered = false };
+    ck_assert_int_eq(segmentation_move_decode(&fact, &arena, &read), STATUS_OK);
+    ck_assert_str_eq(read.segment.text, "gold");
+    move = move_of(false);
+    fact = fact_of(&move);
+    contact.count = 0;
+    buffer_clear(&plain);
+    ck_assert_int_eq(buffer_append(&plain, fact.body), STATUS_OK);
+    ck_assert(span_equal(fact_of(&move).body, buffer_span(&plain)));
+    buffer_release(&plain);
+}
+END_TEST
+
+START_TEST(the_fullest_entry_fits_a_fact)
+{
+    char value[LIMIT_TEXT_BYTES + 1] = { 0 };
+    char name[LIMIT_ID_BYTES + 1] = { 0 };
+    memset(value, 'v', LIMIT_TEXT_BYTES);
+    memset(name, 'n', LIMIT_ID_BYTES);
+    contact.count = 0;
+    for (size_t i = 0; i < CAMPAIGNS_NEEDS_MAX; i++) {
+        contact_add(name, UINT32_MAX, value);
+    }
+    struct segmentation_move move = move_of(true);
+    struct segmentation_move read = { .entered = false };
+    struct fact fact = fact_of(&move);
+    ck_assert_int_eq(segmentation_move_decode(&fact, &arena, &read), STATUS_OK);
+    ck_assert_uint_lt(fact.body.size, LIMIT_RECORD_BYTES / 2);
+    contact.count = 0;
 }
 END_TEST
 
@@ -323,11 +387,19 @@ START_TEST(an_event_comes_back_as_it_was)
     event->amount_minor = -LIMIT_AMOUNT;
     event->occurred_at_ms = LIMIT_TIME_LEAST_MS;
     event->now_ms = LIMIT_TIME_MOST_MS;
-    event->said_count = 3;
-    event->said[0] =
-        (struct segmentation_said){ span_of_text("tier"), span_of_text(text), false, 0 };
-    event->said[1] = (struct segmentation_said){ span_of_text("age"), span_of_text("0"), true, 0 };
-    event->said[2] = (struct segmentation_said){ span_of_text("gone"), span_of_text(""), false, 0 };
+    event->said_count = 5;
+    event->said[0].name = span_of_text("tier");
+    event->said[0].text = span_of_text(text);
+    event->said[1].name = span_of_text("age");
+    event->said[1].text = span_of_text("0");
+    event->said[1].has_integer = true;
+    event->said[2].name = span_of_text("gone");
+    event->said[3] = (struct segmentation_said){ .name = span_of_text("phone"),
+                                                 .text = span_of_text("+41"),
+                                                 .personal = true };
+    event->said[4] = (struct segmentation_said){
+        .name = span_of_text("email"), .text = span_of("\0\xff", 2), .personal = true, .key_id = 9
+    };
     ck_assert_int_eq(record_pass(), STATUS_OK);
     const struct segmentation_event *got = &read_back.event;
     ck_assert_int_eq(read_back.kind, SEGMENTATION_RECORD_EVENT);
@@ -339,11 +411,13 @@ START_TEST(an_event_comes_back_as_it_was)
     ck_assert(span_equal(got->type, event->type) && span_equal(got->category, event->category));
     ck_assert_int_eq(got->amount_minor, event->amount_minor);
     ck_assert_int_eq(got->occurred_at_ms, event->occurred_at_ms);
-    ck_assert_uint_eq(got->said_count, 3);
-    for (size_t i = 0; i < 3; i++) {
+    ck_assert_uint_eq(got->said_count, 5);
+    for (size_t i = 0; i < 5; i++) {
         ck_assert(span_equal(got->said[i].name, event->said[i].name));
         ck_assert(span_equal(got->said[i].text, event->said[i].text));
         ck_assert(got->said[i].has_integer == event->said[i].has_integer);
+        ck_assert(got->said[i].personal == event->said[i].personal);
+        ck_assert_uint_eq(got->said[i].key_id, event->said[i].key_id);
     }
 }
 END_TEST
@@ -429,6 +503,12 @@ START_TEST(what_is_kept_of_an_event_is_what_rules_can_ask_for)
         ck_assert(event.said[i].has_integer == (i == 1));
     }
     ck_assert_int_eq(event.said[1].integer, -7);
+    accepted.personal = attributes;
+    accepted.personal_count = 2;
+    segmentation_event_read(&fact, &accepted, &arena, &event);
+    ck_assert_uint_eq(event.said_count, 8);
+    ck_assert(event.said[7].personal && !event.said[7].has_integer && !event.said[5].personal);
+    ck_assert(span_equal(event.said[7].text, span_of_text("-7")));
     accepted.type = span_of_text("purchase");
     accepted.has_amount = true;
     accepted.amount.minor = 99;
@@ -474,6 +554,8 @@ static Suite *suite_of_codec(void)
     tcase_add_test(tcase, nodes_that_form_no_rule_are_corrupt);
     tcase_add_test(tcase, the_fact_of_new_rules_comes_back_and_a_false_hash_does_not);
     tcase_add_test(tcase, entries_and_exits_come_back_as_they_were);
+    tcase_add_test(tcase, an_entry_carries_the_contact_and_an_exit_does_not);
+    tcase_add_test(tcase, the_fullest_entry_fits_a_fact);
     tcase_add_test(tcase, facts_that_say_no_move_are_corrupt);
     tcase_add_test(tcase, an_event_comes_back_as_it_was);
     tcase_add_test(tcase, the_other_records_come_back_as_they_were);

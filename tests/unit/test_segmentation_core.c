@@ -582,6 +582,82 @@ START_TEST(a_customer_whose_text_is_sealed_is_listed_by_its_id)
 }
 END_TEST
 
+/* ---- what entries carry for campaigns */
+
+static struct campaigns campaigns_of_two(void)
+{
+    struct campaigns campaigns = { .channel_count = 2, .campaign_count = 2 };
+    memcpy(campaigns.channels[0].address, "phone", sizeof "phone");
+    memcpy(campaigns.channels[1].address, "email", sizeof "email");
+    campaigns.campaigns[0] = (struct campaign_rule){ .name = "one", .segment = "s" };
+    memcpy(campaigns.campaigns[0].text, "{tier} {customer} {gone}",
+           sizeof "{tier} {customer} {gone}");
+    campaigns.campaigns[1] =
+        (struct campaign_rule){ .name = "two", .segment = "other", .channel = 1 };
+    memcpy(campaigns.campaigns[1].text, "{tier}", sizeof "{tier}");
+    return campaigns;
+}
+
+/* A word that is kept for messages only. */
+static void say_personally(const char *name, const char *text, int64_t at_ms)
+{
+    struct segmentation_event event = {
+        .customer = customer_of(1),
+        .type = span_of_text("profile_changed"),
+        .occurred_at_ms = at_ms,
+        .now_ms = fixture.now_ms,
+        .said_count = 1,
+        .said = { { .name = span_of_text(name), .text = span_of_text(text), .personal = true } },
+    };
+    event_fold(&fixture, &event);
+}
+
+static void contact_load(const struct campaigns *campaigns, const char *segment,
+                         struct segmentation_contact *contact)
+{
+    segmentation_core_contact(&fixture.view, customer_of(1), campaigns, span_of_text(segment),
+                              contact);
+}
+
+START_TEST(an_entry_carries_what_campaigns_of_its_segment_need_and_is_known)
+{
+    rules_of_one(count_of(10, 1));
+    struct campaigns campaigns = campaigns_of_two();
+    struct segmentation_contact contact = { .count = 77 };
+    contact_load(&campaigns, "s", &contact);
+    ck_assert_uint_eq(contact.count, 0);
+    say(&fixture, 1, "tier", "gold", FIXTURE_NOW_MS);
+    say(&fixture, 1, "gone", "soon", FIXTURE_NOW_MS);
+    say(&fixture, 1, "gone", "", FIXTURE_NOW_MS);
+    say_personally("phone", "+41 44", FIXTURE_NOW_MS);
+    say_personally("email", "a@b", FIXTURE_NOW_MS);
+    contact_load(&campaigns, "s", &contact);
+    ck_assert_uint_eq(contact.count, 2);
+    for (size_t i = 0; i < contact.count; i++) {
+        const struct segmentation_contact_item *item = &contact.items[i];
+        bool is_phone = strcmp(item->name.text, "phone") == 0;
+        ck_assert(is_phone || strcmp(item->name.text, "tier") == 0);
+        ck_assert(span_equal(item->value.bytes, span_of_text(is_phone ? "+41 44" : "gold")));
+        ck_assert_uint_eq(item->value.key_id, 0);
+    }
+    contact_load(&campaigns, "other", &contact);
+    ck_assert_uint_eq(contact.count, 2);
+    contact_load(&campaigns, "no_campaigns", &contact);
+    ck_assert_uint_eq(contact.count, 0);
+}
+END_TEST
+
+START_TEST(no_rule_sees_a_personal_attribute)
+{
+    rules_of_one(attribute_clause("phone", "+41 44"));
+    say_personally("phone", "+41 44", FIXTURE_NOW_MS);
+    ck_assert(!is_member(&fixture, 1, "s"));
+    ck_assert_uint_eq(fixture.move_count, 0);
+    say(&fixture, 1, "phone", "+41 44", FIXTURE_NOW_MS);
+    ck_assert(is_member(&fixture, 1, "s"));
+}
+END_TEST
+
 static Suite *suite_of_segmentation(void)
 {
     Suite *suite = suite_create("segmentation_core");
@@ -617,6 +693,8 @@ static Suite *suite_of_segmentation(void)
     tcase_add_test(tcase, a_visit_at_a_due_instant_stands_at_that_instant);
     tcase_add_test(tcase, members_are_listed_by_their_text_within_their_segment);
     tcase_add_test(tcase, a_customer_whose_text_is_sealed_is_listed_by_its_id);
+    tcase_add_test(tcase, an_entry_carries_what_campaigns_of_its_segment_need_and_is_known);
+    tcase_add_test(tcase, no_rule_sees_a_personal_attribute);
     return suite;
 }
 

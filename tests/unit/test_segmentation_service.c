@@ -123,7 +123,9 @@ static enum status service_open(const char *text, void **service)
 {
     struct yaml_tree *tree = NULL;
     ck_assert_int_eq(yaml_tree_parse(&tree, "suite.yaml", text, strlen(text), &refusal), STATUS_OK);
-    struct suite_config config = { .segments = config_child(yaml_tree_root(tree), "segments") };
+    struct suite_config config = { .segments = config_child(yaml_tree_root(tree), "segments"),
+                                   .channels = config_child(yaml_tree_root(tree), "channels"),
+                                   .campaigns = config_child(yaml_tree_root(tree), "campaigns") };
     struct suite_service own = { .own = config_child(yaml_tree_root(tree), "segmentation") };
     struct service_environment environment = {
         .config = &config,
@@ -241,16 +243,22 @@ static void buy(const char *customer, int64_t amount_minor)
     fold(customer, event);
 }
 
-static void make_gold(const char *customer)
+static void tell(const char *customer, const char *name, const char *text, bool personal)
 {
-    struct attribute tier = { .name = span_of_text("tier"),
-                              .kind = ATTRIBUTE_TEXT,
-                              .text = span_of_text("gold") };
+    struct attribute attribute = { .name = span_of_text(name),
+                                   .kind = ATTRIBUTE_TEXT,
+                                   .text = span_of_text(text),
+                                   .personal = personal };
     struct event event = { .type = span_of_text("profile_changed"),
                            .occurred_at_ms = turn.now_ms,
                            .attribute_count = 1,
-                           .attributes = &tier };
+                           .attributes = &attribute };
     fold(customer, event);
+}
+
+static void make_gold(const char *customer)
+{
+    tell(customer, "tier", "gold", false);
 }
 
 /* ---- questions */
@@ -594,6 +602,85 @@ START_TEST(rules_that_no_fact_could_hold_are_refused_at_start)
 }
 END_TEST
 
+/* ---- what campaigns need */
+
+static const char with_campaigns[] =
+    "segments:\n"
+    "  - name: spend\n"
+    "    rule: {sum: purchase, over_days: 90, at_least: \"2.00\"}\n"
+    "  - name: silent\n"
+    "    rule: {attribute: tier, equals: gold}\n"
+    "channels:\n"
+    "  - {name: outbox, kind: file, address: phone}\n"
+    "campaigns:\n"
+    "  - name: thanks\n"
+    "    segment: spend\n"
+    "    channel: outbox\n"
+    "    on_entry: true\n"
+    "    text: \"Dear {first_name}, {customer}\"\n"
+    "    valid: {from: \"1998-01-01T00:00:00Z\", until: \"1999-01-01T00:00:00Z\"}\n";
+
+static const Kith__V1__SegmentEntered *newest_entry(void)
+{
+    const struct fact *fact = &turn.kept[turn.kept_count - 1].fact;
+    ck_assert(!turn.kept[turn.kept_count - 1].is_private);
+    ck_assert_uint_eq(fact->type, FACT_SEGMENT_ENTERED);
+    const Kith__V1__SegmentEntered *message =
+        pb_unpack(&kith__v1__segment_entered__descriptor, &arena, fact->body);
+    ck_assert_ptr_nonnull(message);
+    return message;
+}
+
+START_TEST(an_entry_carries_what_its_segments_campaigns_need)
+{
+    restart(with_campaigns);
+    tell(ann, "first_name", "Ann", false);
+    tell(ann, "phone", "+41 44", true);
+    tell(ann, "email", "ann@example.org", true);
+    buy(ann, 200);
+    const Kith__V1__SegmentEntered *entry = newest_entry();
+    ck_assert_str_eq(entry->segment, "spend");
+    ck_assert_uint_eq(entry->n_contact, 2);
+    ck_assert_str_eq(entry->contact[0]->name, "phone");
+    ck_assert(span_equal(pb_span(entry->contact[0]->value->bytes), span_of_text("+41 44")));
+    ck_assert_uint_eq(entry->contact[0]->value->key_id, 0);
+    ck_assert_str_eq(entry->contact[1]->name, "first_name");
+    ck_assert(span_equal(pb_span(entry->contact[1]->value->bytes), span_of_text("Ann")));
+    make_gold(ann);
+    ck_assert_msg(newest_entry()->n_contact == 0, "no campaign is about this segment");
+    buy("bob", 200);
+    ck_assert_msg(newest_entry()->n_contact == 0, "nothing is known of him");
+}
+END_TEST
+
+START_TEST(without_campaigns_entries_are_what_they_were)
+{
+    tell(ann, "phone", "+41 44", true);
+    buy(ann, 200);
+    ck_assert_uint_eq(newest_entry()->n_contact, 0);
+    const struct fact *fact = &turn.kept[turn.kept_count - 1].fact;
+    static const char expected[] = "\x0a\x05spend\x10\x01";
+    ck_assert(span_equal(fact->body, span_of_text(expected)));
+}
+END_TEST
+
+START_TEST(campaigns_added_later_find_the_addresses_told_before)
+{
+    tell(ann, "phone", "+41 44", true);
+    restart(with_campaigns);
+    buy(ann, 200);
+    ck_assert_uint_eq(newest_entry()->n_contact, 1);
+}
+END_TEST
+
+START_TEST(faulty_campaigns_open_nothing)
+{
+    void *service = NULL;
+    ck_assert_int_eq(service_open("campaigns:\n  - {name: thanks}\n", &service), STATUS_MALFORMED);
+    ck_assert_ptr_null(service);
+}
+END_TEST
+
 static Suite *suite_of_service(void)
 {
     Suite *suite = suite_create("segmentation_service");
@@ -612,6 +699,10 @@ static Suite *suite_of_service(void)
     tcase_add_test(tcase, within_a_ticks_instant_who_is_still_to_come_stands_just_before_it);
     tcase_add_test(tcase, rules_are_said_once_and_again_only_when_they_change);
     tcase_add_test(tcase, rules_that_no_fact_could_hold_are_refused_at_start);
+    tcase_add_test(tcase, an_entry_carries_what_its_segments_campaigns_need);
+    tcase_add_test(tcase, without_campaigns_entries_are_what_they_were);
+    tcase_add_test(tcase, campaigns_added_later_find_the_addresses_told_before);
+    tcase_add_test(tcase, faulty_campaigns_open_nothing);
     return suite;
 }
 

@@ -84,6 +84,7 @@ START_TEST(a_short_file_gets_the_defaults)
     ck_assert_uint_eq(ingestion->journal_map_bytes, UINT64_C(16) << 30);
     ck_assert_uint_eq(ingestion->state_map_bytes, UINT64_C(16) << 30);
     ck_assert_uint_eq(ingestion->memtable_bytes_max, UINT64_C(256) << 20);
+    ck_assert_uint_eq(ingestion->disk_reserve_bytes, UINT64_C(8) << 20);
     ck_assert_uint_eq(ingestion->turn_requests_max, 64);
     ck_assert_uint_eq(ingestion->turn_bytes_max, 8388608);
     ck_assert_uint_eq(ingestion->checkpoint_interval_ms, 5000);
@@ -114,6 +115,7 @@ START_TEST(all_shared_keys_are_read_and_a_services_own_stay_for_it)
                               "    journal_map_bytes: 1048576\n"
                               "    state_map_bytes: 34359738368\n"
                               "    memtable_bytes_max: 8589934592\n"
+                              "    disk_reserve_bytes: 0\n"
                               "    turn_requests_max: 1\n"
                               "    turn_bytes_max: 65536\n"
                               "    checkpoint_interval_ms: 3600000\n"
@@ -132,13 +134,14 @@ START_TEST(all_shared_keys_are_read_and_a_services_own_stay_for_it)
     ck_assert_uint_eq(reporting->journal_map_bytes, UINT64_C(1) << 20);
     ck_assert_uint_eq(reporting->state_map_bytes, UINT64_C(32) << 30);
     ck_assert_uint_eq(reporting->memtable_bytes_max, UINT64_C(8) << 30);
+    ck_assert_uint_eq(reporting->disk_reserve_bytes, 0);
     ck_assert_uint_eq(reporting->turn_requests_max, 1);
     ck_assert_uint_eq(reporting->turn_bytes_max, 65536);
     ck_assert_uint_eq(reporting->checkpoint_interval_ms, 3600000);
     ck_assert_uint_eq(reporting->checkpoint_records, 1);
 
     ck_assert_int_eq(config_unused_check(reporting->own, &refusal), STATUS_MALFORMED);
-    ck_assert_ptr_nonnull(strstr(refusal.message, "s.yaml:17: attributes: unknown key"));
+    ck_assert_ptr_nonnull(strstr(refusal.message, "s.yaml:18: attributes: unknown key"));
     ck_assert_ptr_nonnull(config_child(reporting->own, "attributes"));
     ck_assert_int_eq(config_unused_check(reporting->own, &refusal), STATUS_OK);
     ck_assert_int_eq(config_unused_check(config.programmes, &refusal), STATUS_MALFORMED);
@@ -238,6 +241,8 @@ static const struct fault faults[] = {
     { V S "key_file: x\n", ":3: key_file: unknown key; take it out" },
     { V S "programmes: {}\n", ":3: programmes: must be a list" },
     { V S "programmes:\n", ":3: programmes: must be a list" },
+    { V S "channels: {}\n", ":3: channels: must be a list" },
+    { V S "campaigns: thanks\n", ":3: campaigns: must be a list" },
     { V S "segments: spend\n", ":3: segments: must be a list" },
     { V S "suite: []\n", ":3: suite: must be a mapping" },
     { V S "suite:\n  clocks: wall\n", ":4: clocks: unknown key; did you mean 'clock'?" },
@@ -254,8 +259,7 @@ static const struct fault faults[] = {
     { V S "suite: {restart: {first_delay_ms: 5001}}\n",
       ":3: restart: first_delay_ms 5001 is more" },
     { V S "suite: {restart: {first_delay_ms: 5001}}\nsuite: {}\n", ":4: suite: a doubled key" },
-    { V "services:\n  ingestion: {}\n  campaign: {}\n", ":4: campaign: this service is not built" },
-    { V "services: {campaign: }\n", ":2: campaign: this service is not built" },
+    { V "services: {campain: }\n", ":2: campain: unknown key; did you mean 'campaign'?" },
     { V "services: {gateway: {}}\n", ":2: gateway: unknown key" },
     { V "services: {loyality: {}}\n", ":2: loyality: unknown key; did you mean 'loyalty'?" },
     { I "5\n", ":3: ingestion: must be a mapping" },
@@ -270,6 +274,7 @@ static const struct fault faults[] = {
     { I "{state_map_bytes: 34359738369}\n", ":3: state_map_bytes: 34359738369 is not in" },
     { I "{memtable_bytes_max: 1048575}\n", ":3: memtable_bytes_max: 1048575 is not in" },
     { I "{memtable_bytes_max: 8589934593}\n", ":3: memtable_bytes_max: 8589934593 is not in" },
+    { I "{disk_reserve_bytes: 1099511627777}\n", ":3: disk_reserve_bytes: 1099511627777 is not" },
     { I "{turn_requests_max: 0}\n", ":3: turn_requests_max: 0 is not in 1..64" },
     { I "{turn_requests_max: 65}\n", ":3: turn_requests_max: 65 is not in 1..64" },
     { I "{turn_bytes_max: 65535}\n", ":3: turn_bytes_max: 65535 is not in 65536..8388608" },
