@@ -17,10 +17,11 @@ def main():
     options = checklib.arguments(__doc__)
     root = options.root
     # gcc's -fsyntax-only is quick, and the compiler is the one that the builds use.
-    command = [checklib.tool("gcc", "clang"), *FLAGS, f"-I{root}"]
+    # Examples of the C client include it as it is installed: <kith.h>.
+    command = [checklib.tool("gcc", "clang"), *FLAGS, f"-I{root}", "-isystem", f"{root}/clients/c"]
     if options.build is not None:
         command += [f"-I{options.build}/generated", "-isystem", f"{options.build}/proto"]
-    places = ("common", "services", "cli", "tests")
+    places = ("common", "services", "clients", "cli", "tests")
     names = [n for n in checklib.files(root, ".c", ".h") if n.parts[0] in places]
     names = [n for n in names if n.name != "banned.h"]
 

@@ -2,12 +2,16 @@
 """Includes run one way, and each library is called from its own corner only.
 
     proto <- common <- services <- cli
+    proto <- clients
 
 Inside common: base <- log, config, wire, journal, store, event <- feed <- service; client stands
-on wire, rules on base alone. Services never include each other. A core (<s>_core*, <s>_key*,
-<s>_store*, what stands under CORE in the service's CMakeLists.txt, and each header of the service
-that one of these includes) sees common/base, common/rules, its own headers and plain C headers;
-common/rules itself is held to the same as a core.
+on wire, rules on base alone, and config on rules too. Services never include each other. A core
+(<s>_core*, <s>_key*, <s>_store*, what stands under CORE in the service's CMakeLists.txt, and each
+header of the service that one of these includes) sees common/base, common/rules, its own headers
+and plain C headers; common/rules itself is held to the same as a core.
+
+A client (clients/c, ...) is what other systems build in: it stands on the public messages and its
+own headers alone, and nothing here stands on a client.
 """
 import re
 from pathlib import Path
@@ -19,7 +23,8 @@ COMMON = {
     "base": set(),
     "rules": {"base"},
     "log": {"base"},
-    "config": {"base"},
+    # Campaigns are configured straight into the form that their rules decide by.
+    "config": {"base", "rules"},
     "wire": {"base"},
     "journal": {"base"},
     "store": {"base"},
@@ -39,24 +44,29 @@ PLAIN_C = {"assert.h", "ctype.h", "errno.h", "float.h", "inttypes.h", "limits.h"
            "stdalign.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h",
            "string.h"}
 
+# A client has one place of its own for its sockets.
+CLIENT_SOCKET = "clients/c/kith_socket.c"
+
 # (what, pattern in code, header or None, places where it may stand, what to do instead)
 CORNERS = [
     ("mdb_", r"\bmdb_\w+", "lmdb.h", ("common/store/", "common/journal/"),
      "LMDB is called in common/store and common/journal only"),
-    ("zmq_socket", r"\bzmq_socket\s*\(", None, ("common/wire/socket.c",),
+    ("zmq_socket", r"\bzmq_socket\s*\(", None, ("common/wire/socket.c", CLIENT_SOCKET),
      "sockets are made in common/wire/socket.c only, which sets their limits"),
-    ("zmq_", r"\bzmq_\w+", "zmq.h", ("common/wire/",), "ZeroMQ is called in common/wire only"),
+    ("zmq_", r"\bzmq_\w+", "zmq.h", ("common/wire/", CLIENT_SOCKET),
+     "ZeroMQ is called in common/wire only"),
     ("yaml_", r"\byaml_(?:parser|event|document|emitter|token|get_version|set_)\w*\s*\(|\byaml_\w+_t\b", "yaml.h", ("common/config/",),
      "libyaml is called in common/config only"),
 ]
 
 
 def area(path):
-    """("common", "wire"), ("services", "loyalty"), ("cli", ""), ("proto", "") or ("", "")."""
+    """("common", "wire"), ("services", "loyalty"), ("clients", "c"), ("cli", ""), ("proto", "") or
+    ("", "")."""
     parts = Path(path).parts
     if parts[:2] == ("kith", "v1"):
         return "proto", ""
-    if parts[0] in ("common", "services") and len(parts) > 2:
+    if parts[0] in ("common", "services", "clients") and len(parts) > 2:
         return parts[0], parts[1]
     if parts[0] in ("cli", "tests", "proto"):
         return parts[0], ""
@@ -98,6 +108,19 @@ def core_files(root, names):
     return cores
 
 
+def client_problem(part, kind, target):
+    """The same for a file of clients/<part>. An installed header, such as the client's own, is
+    included by <> in examples."""
+    to_place, to_part = area(target)
+    if to_place == "proto":
+        is_private = target.endswith("_private.pb-c.h")
+        return f"a client knows the public messages only, not {target}" if is_private else None
+    own = (to_place, to_part) == ("clients", part) or target == "kith_version.h"
+    if own or (kind == "<" and to_place == ""):
+        return None
+    return f"a client stands on proto alone, not on {target}"
+
+
 def include_problem(name, kind, target, cores):
     """Why this file may not include that header, or None."""
     place, part = area(name)
@@ -109,8 +132,12 @@ def include_problem(name, kind, target, cores):
         if own or (to_place, to_part) in CORE_COMMON:
             return None
         return f"a core sees common/base, common/rules and its own headers only, not {target}"
+    if place == "clients":
+        return client_problem(part, kind, target)
     if kind == "<" or place in ("", "tests"):
         return None
+    if to_place == "clients":
+        return f"only other systems stand on a client, not {place}: {target}"
     if target == "kith_version.h":
         return None if (place, part) != ("common", "base") else "common/base has no version"
     if to_place == "":
@@ -150,7 +177,7 @@ def corner_problems(name, text):
 def main():
     options = checklib.arguments(__doc__)
     names = checklib.files(options.root, ".c", ".h")
-    ours = [n for n in names if area(n)[0] in ("common", "services", "cli", "tests")]
+    ours = [n for n in names if area(n)[0] in ("common", "services", "clients", "cli", "tests")]
     cores = core_files(options.root, set(ours))
     problems = []
     for name in ours:

@@ -32,6 +32,7 @@ def sleep_in(language):
 LOYALTY = "services/loyalty/"
 CORE_C = LOYALTY + "loyalty_core.c"
 CORE_LIST = "kith_service(\n  NAME loyalty # comment\n  CORE loyalty_lot.c\n  LINK lmdb)\n"
+CLIENT_C = "clients/c/c.c"
 BASE_H = {"common/base/a.h": HEADER.format("A_H", "int base_a(void);")}
 
 # (check, its tree, what it must say; None: nothing, the tree is fine)
@@ -77,6 +78,17 @@ CASES = [
     ("layering", {"common/wire/w.c": "void *a = zmq_socket(b, 1);\n"}, "sockets are made in"),
     ("layering", {"common/wire/socket.c": "void *a = zmq_socket(b, 1);\n"}, None),
     ("layering", {"common/feed/f.c": "zmq_msg_t a;\n"}, "ZeroMQ is called in"),
+    ("layering", {CLIENT_C: '#include <time.h>\n#include <kith/v1/wire.pb-c.h>\n'
+                            '#include "clients/c/a.h"\n', "clients/c/a.h": ""}, None),
+    ("layering", {**BASE_H, CLIENT_C: '#include "common/base/a.h"\n'}, "stands on proto alone"),
+    ("layering", {**BASE_H, CLIENT_C: '#include <common/base/a.h>\n'}, "stands on proto alone"),
+    ("layering", {CLIENT_C: '#include "a.h"\n', "clients/c/a.h": ""}, "stands on proto alone"),
+    ("layering", {CLIENT_C: '#include "kith/v1/loyalty_private.pb-c.h"\n'}, "public messages only"),
+    ("layering", {CLIENT_C: '#include "clients/other/a.h"\n'}, "stands on proto alone"),
+    ("layering", {"cli/c.c": '#include "clients/c/a.h"\n'}, "only other systems"),
+    ("layering", {"common/wire/w.c": '#include "clients/c/a.h"\n'}, "only other systems"),
+    ("layering", {CLIENT_C: "zmq_msg_t a;\n"}, "ZeroMQ is called in"),
+    ("layering", {"clients/c/kith_socket.c": "void *a = zmq_socket(b, 1);\n"}, None),
     ("layering", {"cli/c.c": "yaml_parser_t a;\n"}, "libyaml is called in"),
     ("no_sleeps", {"tests/a.py": "time.sleep(POLL_S)\n"}, None),
     ("no_sleeps", {"tests/a.py": sleep_in("py")}, "tests/a.py:1"),
