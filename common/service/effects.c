@@ -24,7 +24,8 @@ void effects_stop(struct shell *shell)
 bool effects_take(struct shell *shell)
 {
     struct turn *turn = &shell->turn;
-    if (shell->effects == NULL || turn->tick_facts >= LIMIT_TURN_TICK_FACTS || turn_is_full(turn)) {
+    if (shell->effects == NULL || shell->space.stops || turn->tick_facts >= LIMIT_TURN_TICK_FACTS ||
+        turn_is_full(turn)) {
         return false;
     }
     turn->cause = cause_of_now(shell);
@@ -49,6 +50,11 @@ bool effects_hold(const struct shell *shell)
     const struct service_effects *effects = shell->definition->effects;
     return shell->options.event_clock && effects != NULL &&
            effects->holds(shell->service, &shell->view);
+}
+
+bool shell_effects_are_out(const struct shell *shell)
+{
+    return shell->effects != NULL && shell->effects->is_out(shell->service, &shell->view);
 }
 
 bool effects_are_stuck(const struct shell *shell, char *why, size_t size)

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -22,6 +23,8 @@
 
 /* A turn's outcome is unknown: whoever asked must ask again, so nothing more is said. */
 #define EXIT_OUTCOME_UNKNOWN 75
+/* A stop takes 5 s at most, a checkpoint included. */
+#define EFFECTS_AWAIT_MS 3000
 
 /* ---- where things lie */
 
@@ -378,6 +381,22 @@ static enum status loop(struct server *server)
     return status;
 }
 
+/* What is handed over is waited for a while: its outcome could be unknown for ever. */
+static enum status effects_await(struct server *server)
+{
+    enum status status = STATUS_OK;
+    int64_t now_ms = server->clock.monotonic_ms(server->clock.context);
+    int64_t until_ms = now_ms + EFFECTS_AWAIT_MS;
+    while (status == STATUS_OK && now_ms < until_ms && shell_effects_are_out(server->shell)) {
+        const struct service_effects *effects = server->process->definition->effects;
+        struct pollfd outcome = { .fd = effects->descriptor(server->service), .events = POLLIN };
+        (void)poll(&outcome, 1, (int)(until_ms - now_ms));
+        status = shell_effects_turn(server->shell);
+        now_ms = server->clock.monotonic_ms(server->clock.context);
+    }
+    return status;
+}
+
 int process_serve(struct process *process, const struct process_options *options,
                   const struct log *log)
 {
@@ -396,6 +415,9 @@ int process_serve(struct process *process, const struct process_options *options
              "shard=%" PRIu32 " seq=%" PRIu64 " recovered_blocks=%" PRIu64, options->shard,
              server.shell->position.seq, server.shell->counters.recovered_blocks);
     status = loop(&server);
+    if (status == STATUS_OK) {
+        status = effects_await(&server);
+    }
     if (status == STATUS_OK) {
         status = shell_stop(server.shell);
     }

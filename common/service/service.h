@@ -109,7 +109,7 @@ struct service_effects {
     void (*stop)(void *service);
     /* After each synced turn that emitted something: hands over what has become durable. */
     void (*synced)(void *service, const struct view *view);
-    /* Readable when `take` has something to take; -1: never. */
+    /* Readable when `take` has something to take; -1: never. Asked once, before start. */
     int (*descriptor)(void *service);
     /* Takes outcomes, each decided and evolved like a command; at most about facts_max facts.
      * True: took something. */
@@ -119,6 +119,9 @@ struct service_effects {
     bool (*holds)(void *service, const struct view *view);
     /* Why an effect is stuck, for readyz and status; false: none is. */
     bool (*is_stuck)(void *service, char *why, size_t size);
+    /* Something was handed over, and what came of it may be told soon: worth waiting for
+     * before a stop, since it may never be known otherwise. */
+    bool (*is_out)(void *service, const struct view *view);
 };
 
 struct service_environment {

@@ -372,6 +372,13 @@ int64_t shell_wait_ms(struct shell *shell)
     return wait_ms;
 }
 
+enum status shell_effects_turn(struct shell *shell)
+{
+    turn_begin(&shell->turn, shell, shell->wall_ms);
+    (void)effects_take(shell);
+    return turn_finish(shell);
+}
+
 enum status shell_stop(struct shell *shell)
 {
     turn_begin(&shell->turn, shell, shell->wall_ms);

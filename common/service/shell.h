@@ -53,6 +53,10 @@ MUST_USE enum status shell_effects_start(struct shell *shell, struct refusal *re
 MUST_USE enum status shell_turn(struct shell *shell);
 /* How long the caller may wait for input before the next turn; 0: there is work. */
 int64_t shell_wait_ms(struct shell *shell);
+/* Before a stop: is an effect still out whose outcome may come soon? And a turn that takes
+ * outcomes and nothing else. */
+bool shell_effects_are_out(const struct shell *shell);
+MUST_USE enum status shell_effects_turn(struct shell *shell);
 /* Finish: a last block for what is folded and not yet journalled, a whole checkpoint. */
 MUST_USE enum status shell_stop(struct shell *shell);
 

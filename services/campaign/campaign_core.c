@@ -49,6 +49,28 @@ struct hash128 campaign_core_dispatch_id(struct span campaign, struct span custo
     return hash128_of(span_of(NULL, 0), parts, sizeof parts / sizeof parts[0]);
 }
 
+static bool is_said(const struct campaign_moved *moved, struct span name)
+{
+    for (size_t i = 0; i < moved->contact_count; i++) {
+        if (span_equal(moved->contact[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void campaign_core_contact_complete(const struct campaigns *campaigns, struct campaign_moved *moved)
+{
+    struct span needs[CAMPAIGNS_NEEDS_MAX];
+    size_t count =
+        moved->entered ? campaigns_needs(campaigns, campaign_name_span(&moved->segment), needs) : 0;
+    for (size_t i = 0; i < count && moved->contact_count < CAMPAIGNS_NEEDS_MAX; i++) {
+        if (!is_said(moved, needs[i])) {
+            moved->contact[moved->contact_count++] = (struct campaign_said){ .name = needs[i] };
+        }
+    }
+}
+
 void campaign_core_entry_plan(const struct view *view, const struct campaign_setup *setup,
                               uint64_t seq, struct campaign_moved *moved)
 {

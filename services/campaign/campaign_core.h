@@ -70,6 +70,10 @@ struct campaign_moved {
     size_t plan_count;
     struct campaign_plan plans[CAMPAIGNS_MAX];
 };
+/* An entry tells all that is known of what its campaigns need: what it does not tell is not
+ * known any more, and becomes empty. Names look into `campaigns`. */
+void campaign_core_contact_complete(const struct campaigns *campaigns,
+                                    struct campaign_moved *moved);
 /* Fills in the plans of an entry that segmentation's fact `seq` says. */
 void campaign_core_entry_plan(const struct view *view, const struct campaign_setup *setup,
                               uint64_t seq, struct campaign_moved *moved);

@@ -20,7 +20,7 @@
 /* Where messages leave. */
 struct campaign_outbox {
     bool is_started;
-    int wake; /* an eventfd, written to by channels; -1: none */
+    int wake; /* an eventfd, written to by channels, for as long as the service lives */
     struct channel *channels[CAMPAIGNS_CHANNELS_MAX];
     /* Intended in this turn: handed over once it is durable. */
     size_t intended_count;

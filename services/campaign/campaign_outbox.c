@@ -3,9 +3,6 @@
 #include "services/campaign/campaign_internal.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 static const char orphan_detail[] = "the channel is not in the configuration any more";
@@ -148,10 +145,6 @@ static enum status outbox_start(void *service, const struct view *view, struct r
 {
     struct campaign *campaign = service;
     struct campaign_outbox *outbox = &campaign->outbox;
-    outbox->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (outbox->wake < 0) {
-        return refusal_set(refusal, STATUS_INTERNAL, "eventfd: %s", strerror(errno));
-    }
     for (size_t i = 0; i < campaign->campaigns.channel_count; i++) {
         struct channel_options options = {
             .channel = &campaign->campaigns.channels[i],
@@ -179,10 +172,6 @@ static void outbox_stop(void *service)
     struct campaign_outbox *outbox = &campaign->outbox;
     for (size_t i = 0; i < CAMPAIGNS_CHANNELS_MAX; i++) {
         channel_close(&outbox->channels[i]);
-    }
-    if (outbox->wake >= 0) {
-        (void)close(outbox->wake);
-        outbox->wake = -1;
     }
     outbox->is_started = false;
     outbox->intended_count = 0;
@@ -282,6 +271,14 @@ static bool outbox_is_stuck(void *service, char *why, size_t size)
     return false;
 }
 
+static bool outbox_is_out(void *service, const struct view *view)
+{
+    struct campaign_head head = { .rules_version = 0 };
+    char why[CHANNEL_DETAIL_BYTES];
+    (void)campaign_head_load(view, &head);
+    return head.open > 0 && !outbox_is_stuck(service, why, sizeof why);
+}
+
 const struct service_effects campaign_effects = {
     .start = outbox_start,
     .stop = outbox_stop,
@@ -290,4 +287,5 @@ const struct service_effects campaign_effects = {
     .take = outbox_take,
     .holds = outbox_holds,
     .is_stuck = outbox_is_stuck,
+    .is_out = outbox_is_out,
 };

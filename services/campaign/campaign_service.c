@@ -6,8 +6,11 @@
 #include "services/campaign/campaign_query.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 /* Version of the tables in campaign_key.h. */
 #define CAMPAIGN_SCHEMA 1
@@ -41,6 +44,9 @@ static void campaign_close(void **service)
         return;
     }
     assert(!campaign->outbox.is_started);
+    if (campaign->outbox.wake >= 0) {
+        (void)close(campaign->outbox.wake);
+    }
     buffer_release(&campaign->compiled);
     buffer_release(&campaign->text);
     buffer_release(&campaign->body);
@@ -73,7 +79,7 @@ static enum status campaign_open(void **service, const struct service_environmen
     campaign->is_event_clock = environment->config->clock == SUITE_CLOCK_EVENT;
     campaign->setup.campaigns = &campaign->campaigns;
     campaign->setup.waits_for_outcomes = campaign->is_event_clock;
-    campaign->outbox.wake = -1;
+    campaign->outbox.wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     buffer_init(&campaign->compiled, CAMPAIGN_COMPILED_BYTES);
     buffer_init(&campaign->text, CAMPAIGN_RULES_TEXT_BYTES);
     buffer_init(&campaign->body, LIMIT_RECORD_BYTES);
@@ -82,7 +88,10 @@ static enum status campaign_open(void **service, const struct service_environmen
     arena_init(&campaign->input, CAMPAIGN_ARENA_BYTES);
     arena_init(&campaign->evolved, CAMPAIGN_ARENA_BYTES);
     void *opened = campaign;
-    enum status status = configuration_read(campaign, environment, refusal);
+    enum status status =
+        campaign->outbox.wake >= 0
+            ? configuration_read(campaign, environment, refusal)
+            : refusal_set(refusal, STATUS_INTERNAL, "eventfd: %s", strerrorname_np(errno));
     if (status != STATUS_OK) {
         campaign_close(&opened);
         return status;
@@ -136,6 +145,7 @@ static void campaign_fold(void *service, struct turn *turn, const struct feed_na
     enum status status = campaign_moved_read(fact, &campaign->input, moved);
     assert(status == STATUS_OK);
     moved->at_ms = turn_now(turn);
+    campaign_core_contact_complete(&campaign->campaigns, moved);
     campaign_core_entry_plan(turn_view(turn), &campaign->setup, fact->seq, moved);
     campaign->record.kind = CAMPAIGN_RECORD_MOVED;
     campaign_record_emit(campaign, turn);

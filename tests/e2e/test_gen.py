@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The life that `kith gen` makes up: the same bytes each time, in the order of time, in little
 memory; and its truth is what a suite says and what an oracle says, in any order of the days."""
-# ctest: TIMEOUT 600 LONG 3000
+# ctest: TIMEOUT 600 LONG 5400
 import json
 import os
 import random

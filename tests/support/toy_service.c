@@ -407,6 +407,13 @@ static bool outside_is_stuck(void *service, char *why, size_t size)
     return toy->outside.is_stuck;
 }
 
+static bool outside_is_out(void *service, const struct view *view)
+{
+    const struct toy *toy = service;
+    (void)view;
+    return toy->outside.back > 0;
+}
+
 static const struct service_effects toy_effects = {
     .start = outside_start,
     .stop = outside_stop,
@@ -415,6 +422,7 @@ static const struct service_effects toy_effects = {
     .take = outside_take,
     .holds = outside_holds,
     .is_stuck = outside_is_stuck,
+    .is_out = outside_is_out,
 };
 
 /* ---- rules, feeds, time */

@@ -620,7 +620,38 @@ START_TEST(a_channel_that_does_not_open_stops_the_start)
     opening_fails = true;
     ck_assert_int_eq(campaign_effects.start(turn.service, &turn.view, &refusal), STATUS_REFUSED);
     campaign_effects.stop(turn.service);
-    ck_assert_int_eq(campaign_effects.descriptor(turn.service), -1);
+}
+END_TEST
+
+START_TEST(who_waits_for_outcomes_knows_where_before_anything_is_started)
+{
+    void *service = NULL;
+    ck_assert_int_eq(service_open(rules, SUITE_CLOCK_WALL, &service), STATUS_OK);
+    ck_assert_int_ge(campaign_effects.descriptor(service), 0);
+    campaign_definition.close(&service);
+}
+END_TEST
+
+START_TEST(an_address_that_was_taken_away_is_not_used_any_more)
+{
+    enter("ann", "big", phone);
+    leave("ann", "big");
+    enter("ann", "big", NULL);
+    settle();
+    ck_assert_uint_eq(facts_of(FACT_DISPATCH_INTENDED), 0);
+    ck_assert_uint_eq(facts_of(FACT_DISPATCH_SUPPRESSED), 2);
+    replay();
+}
+END_TEST
+
+START_TEST(what_was_handed_over_is_out_until_it_is_told_or_stuck)
+{
+    ck_assert(!campaign_effects.is_out(turn.service, &turn.view));
+    enter("ann", "big", phone);
+    settle();
+    ck_assert(campaign_effects.is_out(turn.service, &turn.view));
+    stuck = "the disk is full";
+    ck_assert(!campaign_effects.is_out(turn.service, &turn.view));
 }
 END_TEST
 
@@ -662,6 +693,9 @@ static Suite *suite_of_service(void)
     tcase_add_test(tcase, outcomes_past_the_bound_of_a_turn_wait_for_the_next);
     tcase_add_test(tcase, who_is_stuck_says_why);
     tcase_add_test(tcase, a_channel_that_does_not_open_stops_the_start);
+    tcase_add_test(tcase, who_waits_for_outcomes_knows_where_before_anything_is_started);
+    tcase_add_test(tcase, an_address_that_was_taken_away_is_not_used_any_more);
+    tcase_add_test(tcase, what_was_handed_over_is_out_until_it_is_told_or_stuck);
     tcase_add_test(tcase, faulty_rules_and_faulty_requests_are_refused);
     return suite;
 }

@@ -172,6 +172,21 @@ START_TEST(what_is_not_of_a_feed_goes_back_to_what_is_known)
 }
 END_TEST
 
+START_TEST(what_is_out_is_taken_before_a_stop)
+{
+    struct shell *shell = town.nodes[CAMPAIGN].shell;
+    ck_assert(!shell_effects_are_out(shell));
+    outside()->back = 2;
+    ck_assert(shell_effects_are_out(shell));
+    tell("anna", 5, 1); /* not taken any more */
+    ck_assert_int_eq(shell_effects_turn(shell), STATUS_OK);
+    ck_assert(!shell_effects_are_out(shell));
+    toy_node_stop(&town.nodes[CAMPAIGN]);
+    toy_node_reopen(&town.nodes[CAMPAIGN]);
+    ck_assert_int_eq(town_sum(&town, CAMPAIGN, "anna"), 2);
+}
+END_TEST
+
 START_TEST(a_stuck_effect_is_told)
 {
     char why[128] = "";
@@ -195,6 +210,7 @@ int main(void)
     tcase_add_test(tcase, under_the_wall_clock_nothing_is_held);
     tcase_add_test(tcase, time_goes_on_behind_a_service_that_says_nothing);
     tcase_add_test(tcase, what_is_not_of_a_feed_goes_back_to_what_is_known);
+    tcase_add_test(tcase, what_is_out_is_taken_before_a_stop);
     tcase_add_test(tcase, a_stuck_effect_is_told);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
