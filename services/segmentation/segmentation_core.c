@@ -77,7 +77,7 @@ bool segmentation_core_visit_next(const struct view *view, struct customer_id *i
     return segmentation_customer_next(view, head.has_visited ? &head.visited : NULL, id);
 }
 
-bool segmentation_core_due(const struct view *view, struct segmentation_due_key from,
+bool segmentation_core_due(const struct view *view, struct segmentation_front *front,
                            int64_t *due_ms)
 {
     struct segmentation_head head = { .visiting = false };
@@ -85,11 +85,10 @@ bool segmentation_core_due(const struct view *view, struct segmentation_due_key 
         *due_ms = head.rules_at_ms;
         return true;
     }
-    struct segmentation_due_key due = { .at_ms = 0 };
-    if (!segmentation_due_first(view, from, &due)) {
+    if (!segmentation_front_find(view, front)) {
         return false;
     }
-    *due_ms = due.at_ms;
+    *due_ms = front->key.at_ms;
     return true;
 }
 
@@ -109,18 +108,36 @@ static bool latest_answer(void *context, size_t feature, int64_t *at_ms)
                                     answers->work->rules->latest[feature], at_ms);
 }
 
+static struct segmentation_asked attribute_load(const struct segmentation_answers *answers,
+                                                struct span name)
+{
+    struct segmentation_attribute found = { .known = false };
+    bool is_known = segmentation_attribute_load(answers->view, answers->id, name, &found) &&
+                    found.known && !found.personal;
+    return (struct segmentation_asked){ .name = name,
+                                        .is_known = is_known,
+                                        .attribute = { .text = found.text,
+                                                       .has_integer = found.has_integer,
+                                                       .integer = found.integer } };
+}
+
 static bool attribute_answer(void *context, struct span name, struct rules_attribute *attribute)
 {
-    const struct segmentation_answers *answers = context;
-    struct segmentation_attribute found = { .known = false };
-    if (!segmentation_attribute_load(answers->view, answers->id, name, &found) || !found.known ||
-        found.personal) {
-        return false;
+    struct segmentation_answers *answers = context;
+    size_t i = 0;
+    while (i < answers->asked_count && !span_equal(answers->asked[i].name, name)) {
+        i += 1;
     }
-    *attribute = (struct rules_attribute){ .text = found.text,
-                                           .has_integer = found.has_integer,
-                                           .integer = found.integer };
-    return true;
+    struct segmentation_asked asked =
+        i < answers->asked_count ? answers->asked[i] : attribute_load(answers, name);
+    if (i == answers->asked_count && i < SEGMENTATION_ASKED_MAX) {
+        answers->asked[i] = asked;
+        answers->asked_count += 1;
+    }
+    if (asked.is_known) {
+        *attribute = asked.attribute;
+    }
+    return asked.is_known;
 }
 
 struct rules_values segmentation_core_values(struct segmentation_answers *answers, int64_t now_ms)

@@ -137,20 +137,27 @@ void segmentation_core_decide(const struct view *view, struct segmentation_work 
 void segmentation_core_contact(const struct view *view, struct customer_id id,
                                const struct campaigns *campaigns, struct span segment,
                                struct segmentation_contact *contact);
-/* When time alone, or a visit, next changes something; `from` is a place before which the
- * due table is empty. False: never. Visits are due since the rules changed. */
-bool segmentation_core_due(const struct view *view, struct segmentation_due_key from,
+/* When something is next due. False: never. Visits are due since the rules changed. */
+bool segmentation_core_due(const struct view *view, struct segmentation_front *front,
                            int64_t *due_ms);
 /* The next customer to visit. False: none is left. */
 bool segmentation_core_visit_next(const struct view *view, struct customer_id *id);
 
 /* ---- figures, for whoever evaluates clauses */
 
+#define SEGMENTATION_ASKED_MAX 8
 struct segmentation_answers {
     const struct view *view;
     struct segmentation_work *work;
     struct customer_id id;
     const struct segmentation_customer *customer;
+    /* The attributes that were asked for so far: segments mostly ask for the same few. */
+    size_t asked_count;
+    struct segmentation_asked {
+        struct span name;
+        bool is_known;
+        struct rules_attribute attribute;
+    } asked[SEGMENTATION_ASKED_MAX];
 };
 /* Loads the customer's figures into `answers->work`; both must live as long as the values. */
 struct rules_values segmentation_core_values(struct segmentation_answers *answers, int64_t now_ms);

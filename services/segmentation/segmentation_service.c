@@ -27,9 +27,7 @@ struct segmentation {
     struct segmentation_work work;
     struct segmentation_rules asked; /* an older version that a question is about */
     struct segmentation_work asked_work;
-    /* A place before which the due table is empty: deleted records are skipped one by one
-     * until they are merged, so looking from the front would cost more with each tick. */
-    struct segmentation_due_key due_from;
+    struct segmentation_front front;
     struct arena input;                 /* of the request or event in hand */
     struct arena evolved;               /* of what is evolved meanwhile */
     struct buffer body;                 /* of the fact or record that is emitted */
@@ -96,7 +94,7 @@ static enum status segmentation_open(void **service, const struct service_enviro
     arena_init(&segmentation->evolved, SEGMENTATION_ARENA_BYTES);
     segmentation->work.rules = &segmentation->rules;
     segmentation->asked_work.rules = &segmentation->asked;
-    segmentation->due_from.at_ms = INT64_MIN;
+    segmentation->front = segmentation_front_unknown();
     void *opened = segmentation;
     enum status status = configuration_read(segmentation, environment, refusal);
     if (status != STATUS_OK) {
@@ -239,22 +237,21 @@ static void segmentation_fold(void *service, struct turn *turn, const struct fee
 
 static bool segmentation_due(void *service, const struct view *view, int64_t *due_ms)
 {
-    const struct segmentation *segmentation = service;
-    return segmentation_core_due(view, segmentation->due_from, due_ms);
+    struct segmentation *segmentation = service;
+    return segmentation_core_due(view, &segmentation->front, due_ms);
 }
 
 static void customers_advance(struct segmentation *segmentation, struct turn *turn, int64_t due_ms,
                               size_t facts_max)
 {
-    struct segmentation_due_key due = { .at_ms = 0 };
+    struct segmentation_front *front = &segmentation->front;
     assert(turn_now(turn) == due_ms);
-    for (size_t made = 0; made < facts_max &&
-                          segmentation_due_first(turn_view(turn), segmentation->due_from, &due) &&
-                          due.at_ms == due_ms;
+    for (size_t made = 0; made < facts_max && segmentation_front_find(turn_view(turn), front) &&
+                          front->key.at_ms == due_ms;
          made++) {
         arena_reset(&segmentation->input);
         segmentation->record.kind = SEGMENTATION_RECORD_ADVANCED;
-        segmentation->record.customer = due.customer;
+        segmentation->record.customer = front->key.customer;
         segmentation->record.now_ms = due_ms;
         record_emit(segmentation, turn);
         made += moves_emit(segmentation, turn, true);
@@ -315,22 +312,6 @@ static void rules_evolve(struct segmentation *segmentation, const struct change 
     segmentation_core_rules_bind(&change->view, rules);
 }
 
-/* Nothing is due any more before the instant that a record was made at; of those due at that
- * very instant, nobody before the customer whose turn it was. */
-static void due_from_raise(struct segmentation *segmentation,
-                           const struct segmentation_record *record)
-{
-    struct segmentation_due_key from = { .at_ms = record->now_ms };
-    if (record->kind == SEGMENTATION_RECORD_ADVANCED) {
-        from.customer = record->customer;
-    }
-    struct segmentation_key now = segmentation_due_key_encode(segmentation->due_from);
-    struct segmentation_key next = segmentation_due_key_encode(from);
-    if (span_compare(segmentation_key_span(&next), segmentation_key_span(&now)) > 0) {
-        segmentation->due_from = from;
-    }
-}
-
 static void record_evolve(struct segmentation *segmentation, const struct change *change,
                           struct span bytes)
 {
@@ -353,7 +334,7 @@ static void record_evolve(struct segmentation *segmentation, const struct change
         segmentation_core_visits_end_evolve(change);
         return;
     }
-    due_from_raise(segmentation, record);
+    segmentation_front_learn(&change->view, &segmentation->front, record->customer);
 }
 
 static void segmentation_evolve(void *service, const struct change *change,

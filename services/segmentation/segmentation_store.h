@@ -158,9 +158,18 @@ void segmentation_member_put(const struct change *change, uint32_t segment, stru
                              struct customer_id id);
 void segmentation_member_delete(const struct change *change, uint32_t segment, struct span text);
 
-/* The first that is due, looking from `from` on. */
-bool segmentation_due_first(const struct view *view, struct segmentation_due_key from,
-                            struct segmentation_due_key *due);
+/* The front of the due table, kept from one question to the next: looking for it steps over
+ * deleted records one by one until they are merged. */
+struct segmentation_front {
+    struct segmentation_due_key key; /* nothing is due before; SEGMENTATION_NEVER: nothing at all */
+    bool is_exact;                   /* it is the first that is due */
+};
+struct segmentation_front segmentation_front_unknown(void);
+/* Makes it exact. False: nobody is due. */
+bool segmentation_front_find(const struct view *view, struct segmentation_front *front);
+/* The customer has changed, and with it perhaps when it is due. */
+void segmentation_front_learn(const struct view *view, struct segmentation_front *front,
+                              struct customer_id id);
 void segmentation_due_put(const struct change *change, struct segmentation_due_key due);
 void segmentation_due_delete(const struct change *change, struct segmentation_due_key due);
 

@@ -131,28 +131,47 @@ void segmentation_member_delete(const struct change *change, uint32_t segment, s
 
 /* ---- due */
 
-struct due_search {
-    struct segmentation_due_key *due;
-    bool found;
-};
+struct segmentation_front segmentation_front_unknown(void)
+{
+    return (struct segmentation_front){ .key = { .at_ms = INT64_MIN } };
+}
 
 static bool due_visit(void *argument, struct span key, struct span value)
 {
+    struct segmentation_front *front = argument;
     (void)value;
-    struct due_search *search = argument;
-    enum status status = segmentation_due_key_decode(key, search->due);
+    enum status status = segmentation_due_key_decode(key, &front->key);
     assert(status == STATUS_OK);
-    search->found = true;
     return false;
 }
 
-bool segmentation_due_first(const struct view *view, struct segmentation_due_key from,
-                            struct segmentation_due_key *due)
+bool segmentation_front_find(const struct view *view, struct segmentation_front *front)
 {
-    struct due_search search = { .due = due };
-    struct segmentation_key key = segmentation_due_key_encode(from);
-    view_scan(view, SEGMENTATION_TABLE_DUE, segmentation_key_span(&key), due_visit, &search);
-    return search.found;
+    if (!front->is_exact) {
+        struct segmentation_key from = segmentation_due_key_encode(front->key);
+        *front =
+            (struct segmentation_front){ .key = { .at_ms = SEGMENTATION_NEVER }, .is_exact = true };
+        view_scan(view, SEGMENTATION_TABLE_DUE, segmentation_key_span(&from), due_visit, front);
+    }
+    return front->key.at_ms != SEGMENTATION_NEVER;
+}
+
+void segmentation_front_learn(const struct view *view, struct segmentation_front *front,
+                              struct customer_id id)
+{
+    struct segmentation_customer customer = { .due_ms = SEGMENTATION_NEVER };
+    if (!segmentation_customer_load(view, id, &customer)) {
+        return;
+    }
+    struct segmentation_due_key due = { .at_ms = customer.due_ms, .customer = id };
+    struct segmentation_key mine = segmentation_due_key_encode(due);
+    struct segmentation_key first = segmentation_due_key_encode(front->key);
+    int order = span_compare(segmentation_key_span(&mine), segmentation_key_span(&first));
+    if (order < 0) {
+        front->key = due; /* nothing else lies between: exact, if what was known is */
+    } else if (order > 0 && customer_id_equal(front->key.customer, id)) {
+        front->is_exact = false; /* the first is gone; who comes next is not known */
+    }
 }
 
 void segmentation_due_put(const struct change *change, struct segmentation_due_key due)

@@ -168,14 +168,15 @@ static inline void rules_put(struct fixture *fixture)
 /* Time passes: whatever is due by then is done, each at its own instant. */
 static inline void time_pass(struct fixture *fixture, int64_t until_ms)
 {
-    struct segmentation_due_key from = { .at_ms = INT64_MIN };
-    struct segmentation_due_key due = { .at_ms = 0 };
-    while (segmentation_due_first(&fixture->view, from, &due) && due.at_ms <= until_ms) {
+    struct segmentation_front front = segmentation_front_unknown();
+    while (segmentation_front_find(&fixture->view, &front) && front.key.at_ms <= until_ms) {
+        struct segmentation_due_key due = front.key;
         ck_assert_int_gt(due.at_ms, fixture->now_ms - 1);
         fixture->now_ms = due.at_ms;
         fixture->ticks += 1;
         segmentation_core_advance_evolve(&fixture->change, fixture->work, due.customer, due.at_ms);
         moves_take(fixture, due.customer, true);
+        front = segmentation_front_unknown();
     }
     fixture->now_ms = until_ms;
 }

@@ -114,8 +114,8 @@ START_TEST(time_alone_lets_a_customer_out_at_the_due_instant)
     ck_assert_uint_eq(members_of(&fixture, "s"), 0);
     ck_assert_uint_eq(fixture.ticks, 2); /* one for each event that left */
     int64_t due_ms = 0;
-    struct segmentation_due_key from = { .at_ms = INT64_MIN };
-    ck_assert(!segmentation_core_due(&fixture.view, from, &due_ms));
+    struct segmentation_front front = segmentation_front_unknown();
+    ck_assert(!segmentation_core_due(&fixture.view, &front, &due_ms));
     ck_assert_uint_eq(memory_view_count(fixture.memory, SEGMENTATION_TABLE_FEATURE), 0);
 }
 END_TEST
@@ -484,18 +484,52 @@ START_TEST(a_segment_that_left_the_rules_is_left_by_its_members)
 }
 END_TEST
 
+static void front_is(const struct segmentation_front *front)
+{
+    struct segmentation_front found = segmentation_front_unknown();
+    (void)segmentation_front_find(&fixture.view, &found);
+    ck_assert_int_eq(front->key.at_ms, found.key.at_ms);
+    ck_assert(found.key.at_ms == SEGMENTATION_NEVER ||
+              customer_id_equal(front->key.customer, found.key.customer));
+}
+
+START_TEST(the_front_that_is_kept_is_the_one_that_is_found)
+{
+    rules_of_one(count_of(10, 1));
+    struct segmentation_front front = segmentation_front_unknown();
+    ck_assert(!segmentation_front_find(&fixture.view, &front));
+    /* Days and customers so that each new one is sometimes before, sometimes behind the first,
+     * and is sometimes the first itself. */
+    static const struct {
+        uint8_t customer;
+        int64_t day;
+    } happenings[] = { { 5, 0 }, { 3, 0 }, { 4, 0 }, { 3, 1 }, { 1, 2 },  { 5, 3 },
+                       { 4, 9 }, { 2, 9 }, { 3, 9 }, { 1, 9 }, { 1, 10 }, { 6, 11 } };
+    for (size_t i = 0; i < sizeof happenings / sizeof happenings[0]; i++) {
+        happen(&fixture, happenings[i].customer, "purchase",
+               FIXTURE_NOW_MS + days_ms(happenings[i].day), 100);
+        for (uint8_t customer = 1; customer <= 6; customer++) {
+            segmentation_front_learn(&fixture.view, &front, customer_of(customer));
+        }
+        ck_assert(segmentation_front_find(&fixture.view, &front));
+        front_is(&front);
+    }
+}
+END_TEST
+
 START_TEST(visits_are_due_since_the_rules_changed_and_go_on_where_they_stood)
 {
     rules_of_one(count_of(10, 1));
     int64_t due_ms = 0;
-    struct segmentation_due_key from = { .at_ms = INT64_MIN };
-    ck_assert(!segmentation_core_due(&fixture.view, from, &due_ms)); /* nobody is known */
+    struct segmentation_front front = segmentation_front_unknown();
+    ck_assert(!segmentation_core_due(&fixture.view, &front, &due_ms)); /* nobody is known */
+    ck_assert_int_eq(front.key.at_ms, SEGMENTATION_NEVER);
     happen(&fixture, 1, "purchase", FIXTURE_NOW_MS, 100);
     happen(&fixture, 2, "purchase", FIXTURE_NOW_MS, 100);
     rules_begin();
     segment_add(&builder, "s", count_of(10, 2));
     rules_enact(&fixture);
-    ck_assert(segmentation_core_due(&fixture.view, from, &due_ms));
+    ck_assert(segmentation_core_due(&fixture.view, &front, &due_ms));
     ck_assert_int_eq(due_ms, FIXTURE_NOW_MS);
     struct customer_id id = { { 0 } };
     ck_assert(segmentation_core_visit_next(&fixture.view, &id));
@@ -510,7 +544,8 @@ START_TEST(visits_are_due_since_the_rules_changed_and_go_on_where_they_stood)
     segmentation_core_visit_evolve(&fixture.change, fixture.work, id, fixture.now_ms);
     ck_assert(!segmentation_core_visit_next(&fixture.view, &id));
     segmentation_core_visits_end_evolve(&fixture.change);
-    ck_assert(segmentation_core_due(&fixture.view, from, &due_ms));
+    front = segmentation_front_unknown();
+    ck_assert(segmentation_core_due(&fixture.view, &front, &due_ms));
     ck_assert_int_eq(due_ms, FIXTURE_NOW_MS + days_ms(10));
 }
 END_TEST
@@ -535,8 +570,8 @@ START_TEST(a_visit_at_a_due_instant_stands_at_that_instant)
     ck_assert_uint_eq(members_of(&fixture, "last"), 1);
     ck_assert_uint_eq(members_of(&fixture, "usage"), 1);
     int64_t due_ms = 0;
-    struct segmentation_due_key from = { .at_ms = INT64_MIN };
-    ck_assert(segmentation_core_due(&fixture.view, from, &due_ms));
+    struct segmentation_front front = segmentation_front_unknown();
+    ck_assert(segmentation_core_due(&fixture.view, &front, &due_ms));
     ck_assert_int_eq(due_ms, FIXTURE_NOW_MS + days_ms(20));
 }
 END_TEST
@@ -689,6 +724,7 @@ static Suite *suite_of_segmentation(void)
     tcase_add_test(tcase, an_event_touches_its_customers_records_and_no_others);
     tcase_add_test(tcase, new_rules_take_every_customer_over_with_figures_from_history);
     tcase_add_test(tcase, a_segment_that_left_the_rules_is_left_by_its_members);
+    tcase_add_test(tcase, the_front_that_is_kept_is_the_one_that_is_found);
     tcase_add_test(tcase, visits_are_due_since_the_rules_changed_and_go_on_where_they_stood);
     tcase_add_test(tcase, a_visit_at_a_due_instant_stands_at_that_instant);
     tcase_add_test(tcase, members_are_listed_by_their_text_within_their_segment);
