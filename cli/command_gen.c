@@ -302,7 +302,7 @@ const struct command commands_gen[] = {
           "  --detail calls     each call, message and data session is an event; otherwise one a\n"
           "                     day and kind with their sum (days, the default)\n"
           "\n"
-          "Examples:\n"
+          "examples:\n"
           "  kith gen --subscribers 1000 --months 3 --seed 7 --out /tmp/operator\n"
           "  kith ingest --map /tmp/operator/map.yaml /tmp/operator/events.ndjson\n"
           "  kith gen --subscribers 200000 --months 12 --events 10000000 --out /srv/life --json\n",

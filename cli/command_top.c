@@ -114,6 +114,33 @@ static json_t *row_of(struct top *top, size_t index, const json_t *service)
     return row;
 }
 
+/* For people: what fits 80 columns; the rest is in --json and in `kith status`. */
+static json_t *person_rows(const json_t *rows)
+{
+    static const char *const keys[][2] = {
+        { "name", "name" },
+        { "shard", "shard" },
+        { "state", "state" },
+        { "facts/s", "facts_per_s" },
+        { "folded/s", "folded_per_s" },
+        { "cpu %", "cpu_percent" },
+        { "mb", "memory_mb" },
+        { "lag", "lag" },
+        { "lag s", "lag_seconds" },
+        { "seq", "seq" },
+    };
+    json_t *shown = json_array();
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        json_t *row = json_object();
+        for (size_t j = 0; j < sizeof keys / sizeof keys[0]; j++) {
+            output_put(row, keys[j][0],
+                       json_incref(json_object_get(json_array_get(rows, i), keys[j][1])));
+        }
+        (void)json_array_append_new(shown, row);
+    }
+    return shown;
+}
+
 static json_t *rows_read(struct top *top, struct status_board *board)
 {
     json_t *services = status_board_read(board);
@@ -140,7 +167,9 @@ static void rows_show(const struct invocation *invocation, const struct top *top
     (void)fputs(top->is_terminal ? "\033[H\033[2J" : "", stdout);
     (void)printf("now %s\n\n", json_string_value(now));
     json_decref(now);
-    listing_print(rows, stdout, output_width(stdout));
+    json_t *shown = person_rows(rows);
+    listing_print(shown, stdout, output_width(stdout));
+    json_decref(shown);
     (void)fputs(top->is_terminal ? "\nend with Ctrl-C\n" : "\n", stdout);
 }
 
@@ -201,11 +230,11 @@ const struct command commands_top[] = {
       .help = "Looks again and again, until Ctrl-C. Into a file or a pipe: once, unless --rounds\n"
               "or --json is given.\n"
               "\n"
-              "  facts per s    what the service wrote into its journal\n"
-              "  folded per s   positions of its feeds that it went through\n"
-              "  cpu percent    of one core; memory mb: its own, without mapped files\n"
-              "  lag            facts that are there and not folded yet; their age in seconds\n"
-              "  applied        the position of each feed that is folded\n"
+              "  facts/s   what the service wrote into its journal\n"
+              "  folded/s  positions of its feeds that it went through\n"
+              "  cpu %     of one core; mb: memory of its own, without mapped files\n"
+              "  lag       facts that are there and not folded yet; lag s: how old they are\n"
+              "  seq       the end of its journal; --json: also how far each feed is folded\n"
               "\n"
               "  --every DURATION  between two looks, 100ms or more; 1s otherwise\n"
               "  --rounds N        ends after N looks\n"

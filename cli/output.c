@@ -379,6 +379,25 @@ void output_line(json_t *object)
     json_decref(object);
 }
 
+/* A list behind its name: what is wider than `width` goes on below, broken at a comma. */
+static void value_print(const char *text, size_t indent, size_t width)
+{
+    while (columns_of(text) + indent > width) {
+        size_t most = width > indent ? bytes_of(text, width - indent) : 0;
+        size_t kept = 0;
+        for (size_t i = 0; i < most; i++) {
+            kept = text[i] == ',' && text[i + 1] == ' ' ? i + 1 : kept;
+        }
+        if (kept == 0) {
+            break;
+        }
+        (void)printf("%.*s\n", (int)kept, text);
+        spaces_print(stdout, indent);
+        text += kept + 1;
+    }
+    (void)printf("%s\n", text);
+}
+
 void output_object(const struct invocation *invocation, json_t *object)
 {
     if (invocation->json) {
@@ -398,7 +417,8 @@ void output_object(const struct invocation *invocation, json_t *object)
         cell_fill(&cell, value);
         (void)printf("%s", key);
         spaces_print(stdout, width - columns_of(key) + COLUMN_GAP);
-        (void)printf("%s\n", cell.text);
+        value_print(cell.text, width + COLUMN_GAP,
+                    json_is_object(value) ? output_width(stdout) : SIZE_MAX);
     }
     json_decref(object);
 }

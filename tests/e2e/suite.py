@@ -37,7 +37,6 @@ from pathlib import Path
 TREE = Path(__file__).resolve().parent.parent.parent
 SKIP = 77
 SERVICES = ("ingestion", "loyalty", "segmentation", "campaign", "reporting")
-ALL_SERVICES = SERVICES
 POLL_S = 0.02
 ANSWER_S = 60
 

@@ -7,8 +7,6 @@ are the outbox's file, a real mail server, and the decisions that can be asked f
 import collections
 import json
 import random
-import socket
-import subprocess
 import time
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -18,6 +16,7 @@ import suite
 from suite import require
 
 import events
+import mail_server
 from kith.v1 import event_pb2
 
 DAY_MS = events.DAY_MS
@@ -73,7 +72,7 @@ campaigns:
 """
 
 
-def configuration(clock, campaigns, shards=1, services=suite.ALL_SERVICES):
+def configuration(clock, campaigns, shards=1, services=suite.SERVICES):
     lines = ["version: 1", f"suite: {{clock: {clock}, time_zone: UTC, "
              "restart: {first_delay_ms: 20, most_delay_ms: 1000}}", "services:"]
     for name in services:
@@ -458,45 +457,12 @@ campaigns:
 """
 
 
-class MailServer:
-    """tests/support/smtp_server.py in a folder of its own."""
-
-    def __init__(self, folder):
-        self.folder = folder / "mail"
-        self.folder.mkdir()
-        with socket.socket() as free:  # nobody is there until start()
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.process = None
-
-    def start(self):
-        self.process = subprocess.Popen(
-            ["/usr/bin/python3", str(suite.TREE / "tests" / "support" / "smtp_server.py"),
-             str(self.folder), "--port", str(self.port)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        require(self.process.stdout.readline().strip() == str(self.port), "the mail server stands")
-
-    def stop(self):
-        if self.process is not None:
-            self.process.communicate(timeout=suite.ANSWER_S)
-            self.process = None
-
-    def behave(self, how):
-        path = self.folder / "behave.new"
-        path.write_text(how)
-        path.rename(self.folder / "behave")
-
-    def messages(self):
-        path = self.folder / "messages.ndjson"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
 @contextmanager
 def mail_suite(in_flight_max=4):
     kith = suite.Suite("services: {}\n")
-    server = MailServer(kith.folder)
+    server = mail_server.MailServer(kith.folder)
     kith.config.write_text(configuration("wall", smtp_campaigns(server.port, in_flight_max)))
-    kith.services = list(suite.ALL_SERVICES)
+    kith.services = list(suite.SERVICES)
     with kith:
         try:
             kith.up()
@@ -602,14 +568,14 @@ def campaign_starts_and_stops_like_the_others():
     with suite.Suite(configuration("event", OUTBOX_CAMPAIGNS)) as kith:
         kith.up()
         names = [name for name, _ in kith.status()]
-        require(names == list(suite.ALL_SERVICES), f"in the order of the flow: {names}")
+        require(names == list(suite.SERVICES), f"in the order of the flow: {names}")
         kith.cli("stop", "campaign", as_json=False)
         require(kith.status()["campaign", 0]["state"] == "stopped", "it is stopped")
         kith.cli("start", "campaign", as_json=False)
         suite.wait_until(lambda: kith.status()["campaign", 0]["ready"], what="it is ready again")
         done = kith.cli("consumer", "rebuild", "campaign", as_json=False, check=False)
         require(done.returncode == 1 and "write to them again" in done.stderr, f"{done}")
-    without = [name for name in suite.ALL_SERVICES if name != "campaign"]
+    without = [name for name in suite.SERVICES if name != "campaign"]
     with suite.Suite(configuration("event", "", services=without)) as kith:
         kith.up()
         load(kith, history(seed=1, customers=20, count=200))

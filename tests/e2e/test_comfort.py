@@ -95,7 +95,8 @@ def tables_fit_and_colour_is_for_terminals():
         kith.up()
         rows = suite.Rows(kith.folder / "rows.csv", count=300, seed=5, customers=30)
         kith.ingest(rows)
-        for words in (["status"], ["report", "totals"], ["report", "daily"], ["segment", "count"],
+        for words in (["status"], ["report", "totals"], ["report", "daily"],
+                      ["segment", "count", "spend_200_in_90d"],
                       ["loyalty", "verify"], ["top", "--rounds", "1", "--every", "100ms"]):
             data = ["--data", str(kith.data)]
             shown = on_a_terminal([*words, *data], dict(kith.environment, TERM="xterm"))

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""kill -9 of every service, again and again, while a file is loaded: afterwards facts, totals,
-balances and memberships are those of a run that nobody disturbed.
+"""kill -9 of every service, again and again, while a life is loaded: afterwards facts, totals,
+balances, memberships and messages are those of a run that nobody disturbed.
 
 Each kill falls into a phase:
   commit      strace attaches and kills it as it enters a call that writes or syncs journal.mdb:
@@ -9,88 +9,35 @@ Each kill falls into a phase:
   checkpoint  the same with state.mdb
   recovery    killed once, and again when /proc shows that its stores are open; its log shows
               that it had not come as far as to serve
+  outbox      campaign, between intent and outcome: as it writes or syncs its channel's file
+  mail        campaign, while it speaks with the mail server; also when the server has the message
+              and has not answered
   any         whatever it does just then
 A kill counts when rows were still to be acknowledged, the victim had come further since the kill
 before, and it had work in hand.
 
-Wall time with the sanitizers: 60 s; with --long, 25 minutes.
+Wall time with the sanitizers: 80 s; with --long, 20 minutes.
 """
 # ctest: TIMEOUT 900 LONG 3600 ALONE
 import itertools
 import json
-import os
-import subprocess
 import time
 
+import kill_life
+import kill_phases
 import suite
 from suite import Failure, require, wait_until
 
-ROWS, KILLS, RATE = (1_000_000, 20, 10_000) if suite.OPTIONS.long else (100_000, 3, 10_000)
-PERIOD_S = 0.5
-# Asked as often as can be: a recovery lasts a few milliseconds.
-TIGHT_S = 0.0001
+ROWS, KILLS, RATE = (1_000_000, 20, 3_000) if suite.OPTIONS.long else (100_000, 3, 3_000)
+PERIOD_S = 0.8
 KEY = bytes(range(32))
-CALLS = ("writev,pwrite64", "fdatasync", "pwrite64")
+# As long as it takes: ctest ends what takes too long.
+WAIT = ("--wait", "3000s")
+WAIT_S = 3000
 
-CONFIG = suite.config(
-    # Checkpoints all the time, in small pieces, so that kills find them running.
-    memtable_bytes_max=4 << 20, checkpoint_interval_ms=300, checkpoint_records=200,
-    journal_map_bytes=4 << 30, state_map_bytes=4 << 30, turn_bytes_max=256 << 10)
-
-
-# ---- kills that hit a phase
-
-
-def kill_in_call(kith, service, file, call):
-    """Kills the service as it enters one of these calls on one of its files."""
-    pid = kith.pid(service)
-    path = kith.data / service / "0" / file
-    command = ["strace", "-qq", "-o", "/dev/null", "-p", str(pid), "-P", str(path),
-               "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL"]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as tracer:
-        try:
-            tracer.wait(timeout=suite.ANSWER_S)
-        except subprocess.TimeoutExpired:
-            tracer.terminate()
-            raise Failure(f"{service} made no {call} of {file}") from None
-    kith.died(service)
-
-
-def has_open(pid, file):
-    try:
-        return any(os.path.basename(os.readlink(one.path)) == file
-                   for one in os.scandir(f"/proc/{pid}/fd"))
-    except OSError:  # it is gone, or a file was closed just now
-        return False
-
-
-def log_size(kith, service):
-    return (kith.data / "log" / f"{service}-0.log").stat().st_size
-
-
-def has_served_since(kith, service, size):
-    with open(kith.data / "log" / f"{service}-0.log", "rb") as log:
-        log.seek(size)
-        return b"serving" in log.read()
-
-
-def new_pid(kith, service, old):
-    return wait_until(lambda: kith.pid(service) not in (0, old) and kith.pid(service),
-                      what=f"{service} was started again", poll_s=TIGHT_S)
-
-
-def recovery_kill(kith, service):
-    """Kills it, and then its successor before that serves. False: that was too late."""
-    old = kith.pid(service)
-    size = log_size(kith, service)
-    kith.kill(service, pid=old)
-    pid = new_pid(kith, service, old)
-    wait_until(lambda: has_open(pid, "state.mdb"), what=f"{service} opens its stores",
-               poll_s=TIGHT_S)
-    kith.kill(service, pid=pid)
-    new_pid(kith, service, pid)
-    wait_until(lambda: not os.path.exists(f"/proc/{pid}"), what="it is gone")
-    return not has_served_since(kith, service, size)
+# Checkpoints all the time, in small pieces, so that kills find them running.
+TUNING = {"memtable_bytes_max": 4 << 20, "checkpoint_interval_ms": 300, "checkpoint_records": 200,
+          "journal_map_bytes": 4 << 30, "state_map_bytes": 4 << 30, "turn_bytes_max": 256 << 10}
 
 
 # ---- when to kill
@@ -99,28 +46,35 @@ def recovery_kill(kith, service):
 class Killer:
     """Kills by a plan while files are loaded, and keeps the book."""
 
-    def __init__(self, kith):
+    def __init__(self, kith, life):
         self.kith = kith
-        self.files = []
+        self.life = life
+        self.phases = kill_phases.Phases(kith)
         self.loader = None
         self.begin = time.monotonic()
         self.last_s = self.begin
         self.seen = dict.fromkeys(kith.services, 0)  # positions when the last kill fell
-        self.calls = itertools.cycle(CALLS)
         self.counts = {}
+        self.unknown = [0]  # messages, before each of campaign's deaths
+
+    def rows(self):
+        return sum(part.count for part in self.life.parts)
 
     def load_next(self):
         """One file is enough, but for a machine so slow that it is in before all have died."""
-        number = len(self.files)
-        require(number < 5, "five files were loaded before the kills were done")
-        self.files.append(suite.Rows(self.kith.folder / f"rows{number}.csv", ROWS, seed=number,
-                                     customers=ROWS // 20,
-                                     begin=suite.Rows.BEGIN + number * suite.Rows.DAYS))
-        self.loader = self.kith.ingest_begin(self.files[-1], rate=RATE)
+        require(len(self.life.parts) < 5, "five files were loaded before the kills were done")
+        self.loader = self.kith.ingest_begin(self.life.next(), rate=RATE)
 
     def load_end(self):
         if self.loader is not None:
-            require_whole(self.kith.ingest_end(self.loader), self.files[-1])
+            require_whole(self.kith.ingest_end(self.loader), self.life.parts[-1])
+
+    def has_work(self, status, accepted):
+        """It is behind ingestion; or behind segmentation, if that is what it reads."""
+        ends = {"ingestion": accepted}
+        if [feed.feed for feed in status.feeds] == ["segmentation"]:
+            ends["segmentation"] = self.kith.ask_status("segmentation").seq
+        return all(feed.applied < ends[feed.feed] for feed in status.feeds if feed.feed in ends)
 
     def is_due(self, service):
         """Rows are to come, the victim has moved since the last kill, and it is behind."""
@@ -132,43 +86,41 @@ class Killer:
         accepted = self.kith.ask_status("ingestion").seq
         status = self.kith.ask_status(service)
         position = sum(feed.applied for feed in status.feeds) if status.feeds else status.seq
-        if (accepted == ROWS * len(self.files) or position == self.seen[service]
-                or any(feed.feed == "ingestion" and feed.applied == accepted
-                       for feed in status.feeds)):
+        if (accepted == self.rows() or position == self.seen[service]
+                or not self.has_work(status, accepted)):
             return False
         self.seen["ingestion"] = accepted
         self.seen[service] = position
         return True
 
-    def hit(self, service, phase):
-        """Kills it there. Returns what to print; None if it did not fall into the phase."""
-        file = {"commit": "journal.mdb", "checkpoint": "state.mdb"}.get(phase)
-        if file is not None:
-            call = next(self.calls)
-            kill_in_call(self.kith, service, file, call)
-            return f"{phase}, entering {call}"
-        if phase == "recovery":
-            return phase if recovery_kill(self.kith, service) else None
-        self.kith.kill(service)
-        return phase
-
     def kill(self, service, phase):
         for _ in range(5):
             wait_until(lambda: self.is_due(service), what=f"{service} has work")
-            where = self.hit(service, phase)
+            if service == "campaign":
+                self.unknown.append(self.kith.unknown())
+            where = getattr(self.phases, phase)(service)
             self.last_s = time.monotonic()
             if where is not None and self.loader.poll() is None:
                 break
         else:
             raise Failure(f"{service} could not be killed in its {phase}")
         self.counts[phase] = self.counts.get(phase, 0) + 1
-        print(f"  {self.last_s - self.begin:6.2f} s  {service:<12}  in {where:<30}"
-              f"{self.seen['ingestion']:>8} of {ROWS * len(self.files)} rows accepted",
-              flush=True)
+        print(f"  {self.last_s - self.begin:6.2f} s  {service:<12}  in {phase:<10}  {where:<27}"
+              f"{self.seen['ingestion']:>8} of {self.rows()} rows accepted", flush=True)
+
+    def unknown_check(self):
+        """A death leaves no more messages unknown than were on their way; but those by mail were
+        on their way when it died in the middle of one."""
+        self.unknown.append(self.kith.unknown())
+        added = [after - before for before, after in itertools.pairwise(self.unknown)]
+        require(all(0 <= one <= kill_life.IN_FLIGHT_MAX for one in added),
+                f"messages that each of campaign's deaths left unknown: {added}")
+        require(self.unknown[-1] >= self.counts["mail"], f"too few are unknown: {added}")
+        print(f"  campaign's deaths left messages unknown: {added[1:]}", flush=True)
 
 
 def plan(services):
-    """(service, phase) of every kill, the services in turn."""
+    """(service, phase) of every kill: the services in turn, then what campaign alone does."""
     phases = ["commit", "checkpoint", "recovery"] + (["any"] if suite.OPTIONS.long else [])
     cycles = {}
     for shift, service in enumerate(services):
@@ -176,19 +128,47 @@ def plan(services):
         own = [phase for phase in phases if phase != "commit" or service != "reporting"]
         own = own[shift % len(own):] + own[:shift % len(own)]
         cycles[service] = itertools.cycle(own)
-    return [(service, next(cycles[service])) for _ in range(KILLS) for service in services]
+    kills = []
+    for _ in range(KILLS):
+        kills += [(service, next(cycles[service])) for service in services]
+        kills += [("campaign", "outbox"), ("campaign", "mail")]
+    return kills
 
 
 # ---- what comes of it
 
 
+def told(decision):
+    """A decision without what depends on when the service died."""
+    kept = {name: value for name, value in decision.items() if name != "detail"}
+    if kept["channel"] == "post" and kept["decision"] in ("sent", "unknown"):
+        kept["decision"] = "sent or unknown"
+    return kept
+
+
 def results(kith):
     """Everything that must not depend on what was killed when."""
-    wait = ("--wait", "3000s")  # as long as it takes: ctest ends what takes too long
-    return {"totals": kith.cli("report", "totals", *wait, timeout_s=3000),
-            "daily": kith.cli("report", "daily", "--by", "channel", as_json=False),
+    totals = kith.cli("report", "totals", *WAIT, timeout_s=WAIT_S)
+    totals["sent or unknown"] = totals.pop("sent") + totals.pop("unknown")
+    segments = [*kill_life.SEGMENTS, *(one["name"] for one in kill_life.OWN_SEGMENTS)]
+    return {"totals": totals,
+            "daily": kith.cli("report", "daily", "--by", "plan", as_json=False),
             "accounts": kith.accounts(),
-            "members": kith.cli("segment", "list", "spend_200_in_90d", as_json=False)}
+            **{f"members of {name}": kith.cli("segment", "list", name, as_json=False).split()
+               for name in segments},
+            **{f"decisions of {one['name']}": [told(it) for it in kith.decisions(one["name"])]
+               for one in kill_life.CAMPAIGNS},
+            "outbox": kith.outbox().read_text().splitlines()}
+
+
+def require_same(name, calm, killed):
+    if not isinstance(calm, list):
+        require(calm == killed, f"{name} differs:\nundisturbed: {str(calm)[:2000]}\n"
+                                f"killed:      {str(killed)[:2000]}")
+        return
+    for number, (a, b) in enumerate(itertools.zip_longest(calm, killed), 1):
+        require(a == b, f"{name}: {number} differs:\nundisturbed: {a}\nkilled:      {b}")
+    print(f"  {name}: {len(calm)}, the same in both runs", flush=True)
 
 
 def require_same_facts(feed, one, other):
@@ -199,78 +179,105 @@ def require_same_facts(feed, one, other):
     return number
 
 
-def require_right(files, found):
-    """As the files themselves add up."""
-    points = {}
-    for rows in files:
-        for customer, value in rows.points.items():
-            points[customer] = points.get(customer, 0) + value
-    totals = found["totals"]
-    wanted = {"events": sum(rows.count for rows in files),
-              "revenue_minor": sum(sum(rows.spent_minor.values()) for rows in files),
-              "points_issued": sum(points.values())}
-    for name, value in wanted.items():
-        require(totals[name] == value, f"totals: {name} is {totals[name]}, not {value}")
-    balances = sorted(one[2] for one in found["accounts"] if one[0])
-    require(balances == sorted(value for value in points.values() if value > 0),
-            "balances are not what the files add up to")
+def require_right(truth, found):
+    """As kith gen says that the life adds up."""
+    for name in ("events", "customers", "revenue_minor", "points_issued"):
+        value = found["totals"][name]
+        require(value == truth[name], f"totals: {name} is {value}, not {truth[name]}")
+    for name in kill_life.SEGMENTS:
+        count = len(found[f"members of {name}"])
+        require(count == truth["segments"][name], f"{name} has {count} members")
+    balances = sum(one[2] for one in found["accounts"] if one[0])
+    require(balances == truth["points_issued"], f"balances add up to {balances}")
 
 
-def require_whole(summary, rows):
-    expected = {"rows": rows.count, "accepted": rows.count, "duplicate": 0, "rejected": 0}
+def require_once(kith):
+    """Of each message one, by the file and by the mail server's own record: what is called sent is
+    there, and what is there is called sent, or by mail unknown. Returns how many are unknown, and
+    how many of these arrived."""
+    lines = [json.loads(line) for line in kith.outbox().read_text().splitlines()]
+    taken = {"outbox": [line["dispatch"] for line in lines], "post": kith.mail.dispatches()}
+    said, arrived = {}, {}
+    for campaign in kill_life.CAMPAIGNS:
+        for one in kith.decisions(campaign["name"]):
+            said.setdefault((campaign["channel"], one["decision"]), set()).add(one["dispatch"])
+    for channel, dispatches in taken.items():
+        require(len(set(dispatches)) == len(dispatches), f"{channel}: a message came twice")
+        sent, unknown = said[channel, "sent"], said.get((channel, "unknown"), set())
+        require(sent <= set(dispatches), f"{channel}: {sent - set(dispatches)} did not come")
+        require(set(dispatches) <= sent | unknown,
+                f"{channel}: {set(dispatches) - sent - unknown} came and are not said to be sent")
+        arrived[channel] = len(unknown & set(dispatches))
+        print(f"  {channel}: {len(dispatches)} messages, each once; unknown: {len(unknown)}, of "
+              f"which {arrived[channel]} arrived", flush=True)
+    require(not said.get(("outbox", "unknown")), "a line of a file is unknown")
+    return len(said.get(("post", "unknown"), ())), arrived["post"]
+
+
+def require_whole(summary, part):
+    expected = {"rows": part.count, "accepted": part.count, "duplicate": 0, "rejected": 0}
     require({key: summary[key] for key in expected} == expected, f"kith ingest says {summary}")
 
 
-def killed_while_loading(kith):
-    """Loads what it needs to carry out the plan; returns the files."""
-    killer = Killer(kith)
+# ---- the tests
+
+
+def killed_while_loading(kith, life):
+    """Loads what it needs to carry out the plan."""
+    killer = Killer(kith, life)
     for service, phase in plan(kith.services):
         killer.kill(service, phase)
     killer.load_end()
-    for phase in ("commit", "checkpoint", "recovery"):
-        require(killer.counts.get(phase), f"no kill fell into a {phase}")
     print(f"  kills: {json.dumps(killer.counts)}; starts that they caused: "
           f"{sum(kith.caused.values())}", flush=True)
-    return killer.files
+    return killer
 
 
 def killed_services_change_no_result():
-    with suite.Suite(CONFIG, key=KEY) as kith, suite.Suite(CONFIG, key=KEY) as calm:
+    with kill_life.LifeSuite(KEY, **TUNING) as kith, kill_life.LifeSuite(KEY, **TUNING) as calm:
         kith.up()
-        files = killed_while_loading(kith)
+        life = kill_life.Life(kith.folder, ROWS)
+        killer = killed_while_loading(kith, life)
         found = results(kith)
-        require_right(files, found)
-        feeds = [service for service in kith.services if service != "reporting"]
-        facts = {feed: kith.tail(feed) for feed in feeds}
+        require_right(life.truth, found)
+        _, arrived = require_once(kith)
+        killer.unknown_check()
+        require(arrived > 0, "no kill fell between a message's arrival and the server's answer")
+        facts = {feed: kith.facts(feed) for feed in ("ingestion", "loyalty", "segmentation")}
         kith.verify_state()
         kith.down()
 
         calm.up()
-        for rows in files:
-            require_whole(calm.ingest(rows), rows)
+        for part in life.parts:
+            require_whole(calm.ingest(part, timeout_s=WAIT_S), part)
         for name, value in results(calm).items():
-            require(found[name] == value, f"{name} differs:\nundisturbed: {str(value)[:2000]}\n"
-                                          f"killed:      {str(found[name])[:2000]}")
-        for feed in feeds:
-            count = require_same_facts(feed, calm.tail(feed), facts[feed])
+            require_same(name, value, found[name])
+        unknown, _ = require_once(calm)
+        require(unknown == 0, "a message is unknown and nobody was killed")
+        for feed, file in facts.items():
+            count = require_same_facts(feed, calm.facts(feed), file)
             print(f"  {feed}: {count} facts, the same in both runs", flush=True)
 
 
 def a_killed_load_is_finished_by_running_it_again():
     count = 30_000
-    with suite.Suite(CONFIG) as kith:
-        rows = suite.Rows(kith.folder / "rows.csv", count, seed=4)
+    with kill_life.LifeSuite(KEY, **TUNING) as kith:
+        life = kill_life.Life(kith.folder, count)
+        part = life.next()
         kith.up()
         for number in range(1, 4):
-            loader = kith.ingest_begin(rows, rate=RATE)
+            loader = kith.ingest_begin(part, rate=RATE)
             wait_until(lambda: kith.ask_status("ingestion").seq >= number * count // 5,
                        what=f"load {number} has come further")
             require(loader.poll() is None, "the load was over before it was killed")
             loader.kill()
             loader.communicate()
             print(f"  load {number} killed at {kith.ask_status('ingestion').seq} rows", flush=True)
-        require_whole(kith.ingest(rows), rows)
-        require_right([rows], results(kith))
+        summary = kith.ingest(part)
+        require((summary["accepted"] + summary["duplicate"], summary["rejected"]) == (count, 0),
+                f"kith ingest says {summary}")
+        require_right(life.truth, results(kith))
+        require_once(kith)
         kith.verify_state()
 
 

@@ -30,7 +30,7 @@ def two_suites_do_not_meet():
         one.down()
         require(other.cli("report", "totals") == totals[1], "one's end is the other's loss")
         require(all(facts["ready"] for facts in other.status().values()), "the other is ready")
-        require(other.status().keys() == {(name, 0) for name in suite.SERVICES}, "all four are up")
+        require(other.status().keys() == {(name, 0) for name in suite.SERVICES}, "all are up")
 
 
 def a_second_up_is_refused():
@@ -85,7 +85,7 @@ def a_suite_stands_alone_after_its_supervisor_died():
                          what="the suite comes up again")
         require(kith.cli("report", "totals") == totals, "all is as it was")
         kept = list(kith.processes())
-        require(len(kept) == 1 + len(suite.SERVICES), f"one supervisor and four services: {kept}")
+        require(len(kept) == 1 + len(suite.SERVICES), f"one supervisor and the services: {kept}")
 
 
 def a_path_that_is_too_long_is_told():
