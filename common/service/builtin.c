@@ -167,6 +167,7 @@ static enum status accept_handle(void *context, struct turn *turn, struct span b
     assert(status == STATUS_OK);
     struct feed_cursor cursor = { .to = request->from };
     feed_reader_reset(shell->readers[index], &cursor);
+    shell->cause_known = 0;
     /* It goes back to where the feed goes on: nobody who orders by cause could wait for a
      * position of the journal that was lost. */
     turn->cause = cause_of_now(shell);

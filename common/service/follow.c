@@ -22,16 +22,6 @@ static bool is_ingestion(const struct feed_name *feed)
     return strcmp(feed->name, "ingestion") == 0;
 }
 
-static bool reads_ingestion(const struct shell *shell)
-{
-    for (unsigned i = 0; i < shell->options.peer_count; i++) {
-        if (is_ingestion(feed_reader_feed(shell->readers[i]))) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* The newest ingestion position folded: what time alone, or a command, goes back to. Who does
  * not read ingestion has it from those who do. */
 uint64_t cause_of_now(const struct shell *shell)
@@ -56,12 +46,15 @@ bool time_settle(struct shell *shell, int64_t until_ms)
     if (shell->space.stops) {
         return false;
     }
-    while (definition->due != NULL && definition->due(shell->service, &shell->view, &due_ms) &&
-           due_ms <= until_ms) {
+    while (definition->due != NULL && !effects_must_wait(shell) &&
+           definition->due(shell->service, &shell->view, &due_ms) && due_ms <= until_ms) {
         if (turn->tick_facts >= LIMIT_TURN_TICK_FACTS || turn_is_full(turn)) {
             return false;
         }
         if (due_ms > shell->now_ms) {
+            if (effects_hold(shell)) {
+                return false;
+            }
             shell->now_ms = due_ms;
         }
         turn->cause = cause_of_now(shell);
@@ -240,7 +233,7 @@ bool feeds_have_work(struct shell *shell)
 
 static void cause_learn(struct shell *shell, uint64_t cause)
 {
-    if (!reads_ingestion(shell) && cause > shell->cause_known) {
+    if (ledger_learns_cause(shell->definition) && cause > shell->cause_known) {
         shell->cause_known = cause;
     }
 }
@@ -290,8 +283,7 @@ void time_follow(struct shell *shell)
 {
     struct feed_moment reached = { .cause = UINT64_MAX, .at_ms = INT64_MAX };
     unsigned count = shell->options.peer_count;
-    if (!shell->options.event_clock || count == 0 || !shell->definition->keeps_journal ||
-        reads_ingestion(shell)) {
+    if (!shell->options.event_clock || count == 0 || !ledger_learns_cause(shell->definition)) {
         return;
     }
     for (unsigned i = 0; i < count; i++) {
@@ -303,9 +295,8 @@ void time_follow(struct shell *shell)
         }
         reached = feed_moment_least(reached, settled);
     }
-    if (time_settle(shell, reached.at_ms)) {
-        cause_learn(shell, reached.cause);
-    }
+    cause_learn(shell, reached.cause);
+    (void)time_settle(shell, reached.at_ms);
 }
 
 /* ---- asking and receiving */

@@ -1,5 +1,6 @@
 /* The shell's own tables: how far feeds are folded, which requests were decided, what time
  * it is. Changed live and in replay by the same functions. */
+#include "common/base/record.h"
 #include "common/service/shell_internal.h"
 #include "common/wire/pb.h"
 #include "kith/v1/block.pb-c.h"
@@ -171,6 +172,45 @@ void ledger_block_end(const struct change *change, int64_t now_ms, int64_t wall_
     }
 }
 
+/* Beside the service's now, which has the empty key. */
+static const uint8_t cause_key[1] = { 'c' };
+
+bool ledger_learns_cause(const struct service_definition *definition)
+{
+    for (size_t i = 0; i < definition->feed_count; i++) {
+        if (strcmp(definition->feeds[i].name, "ingestion") == 0) {
+            return false;
+        }
+    }
+    return definition->feed_count > 0 && definition->keeps_journal;
+}
+
+uint64_t ledger_cause_get(const struct view *view)
+{
+    struct span value = { 0 };
+    if (!view_get(view, SHELL_TABLE_NOW, span_of(cause_key, sizeof cause_key), &value)) {
+        return 0;
+    }
+    struct record_reader reader = record_reader_of(value, RECORD_VERSION);
+    return record_read64(&reader);
+}
+
+static void cause_put(const struct change *change, uint64_t cause)
+{
+    uint8_t bytes[1 + 8];
+    struct record_writer writer = record_writer_of(bytes, sizeof bytes, RECORD_VERSION);
+    record_write64(&writer, cause);
+    change_put(change, SHELL_TABLE_NOW, span_of(cause_key, sizeof cause_key),
+               record_written(&writer));
+}
+
+void ledger_cause_learn(const struct change *change, uint64_t cause)
+{
+    if (cause > ledger_cause_get(&change->view)) {
+        cause_put(change, cause);
+    }
+}
+
 bool ledger_now_get(const struct view *view, int64_t *now_ms, int64_t *wall_ms)
 {
     struct span value = { NULL, 0 };
@@ -199,6 +239,10 @@ bool ledger_fact_evolve(const struct change *change, const struct fact *fact)
     (void)snprintf(folded.feed.name, sizeof folded.feed.name, "%s", accepted->feed);
     folded.feed.shard = accepted->shard;
     ledger_cursor_put(change, &folded);
+    /* Causes begin anew: those of a journal that was lost are no longer the newest. */
+    if (ledger_cause_get(&change->view) > 0) {
+        cause_put(change, 0);
+    }
     arena_release(&arena);
     return true;
 }

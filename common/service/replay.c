@@ -35,6 +35,9 @@ static bool entry_evolve(void *argument, const struct block_entry *entry)
     const struct service_definition *definition = evolve->replay->definition;
     switch (entry->kind) {
     case BLOCK_ENTRY_RECORD:
+        if (!entry->record.is_private && ledger_learns_cause(definition)) {
+            ledger_cause_learn(&evolve->change, entry->record.fact.cause);
+        }
         if (entry->record.is_private || !ledger_fact_evolve(&evolve->change, &entry->record.fact)) {
             definition->evolve(evolve->replay->service, &evolve->change, &entry->record);
         }

@@ -38,6 +38,9 @@ int64_t turn_wall(const struct turn *turn);
 uint64_t turn_cause(const struct turn *turn);
 /* The key of the command in hand, as its sender wrote it; empty where there is none. */
 struct span turn_key(const struct turn *turn);
+/* Under the wall clock, for a service with effects: feeds hold more than was folded, or may.
+ * What reaches outside is not decided by that: tick is not called, and a handler asks here. */
+bool turn_is_behind(struct turn *turn);
 /* Ingestion only, clock: event: this record's now. Earlier values change nothing. The
  * shell has no say in it, since ingestion is where time comes from. */
 void turn_now_raise(struct turn *turn, int64_t now_ms);

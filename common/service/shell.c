@@ -10,6 +10,8 @@
 
 /* While memory is at its bound a turn makes this many pieces of checkpoint, not one. */
 #define STEPS_AT_BOUND 8
+/* How soon it is looked again whether feeds have come to their end. */
+#define EFFECTS_LOOK_MS 50
 
 /* ---- recovery */
 
@@ -125,6 +127,11 @@ static enum status start_turn(struct shell *shell)
     }
     int64_t wall = shell->options.clock.wall_ms(shell->options.clock.context);
     shell->wall_ms = wall > shell->wall_ms ? wall : shell->wall_ms;
+    if (shell->definition->effects != NULL && !shell->options.event_clock &&
+        shell->now_ms == LIMIT_TIME_LEAST_MS) {
+        /* What others did before this service was there is no business of its effects. */
+        shell->now_ms = shell->wall_ms;
+    }
     turn_begin(&shell->turn, shell, shell->wall_ms);
     shell->turn.may_emit = true;
     shell->definition->start(shell->service, &shell->turn);
@@ -142,6 +149,8 @@ enum status shell_open(struct shell **shell, const struct shell_options *options
     enum status status = recover(opened, refusal);
     if (status == STATUS_OK) {
         (void)ledger_now_get(&opened->view, &opened->now_ms, &opened->wall_ms);
+        opened->caught_up_at_ms = monotonic_now(opened);
+        opened->cause_known = ledger_cause_get(&opened->view);
         readers_open(opened);
         feed_producer_open(&opened->producer, options->journal, self, options->transport);
         opened->checkpoint_at_ms = monotonic_now(opened) + options->limits->checkpoint_interval_ms;
@@ -364,7 +373,8 @@ int64_t shell_wait_ms(struct shell *shell)
         return wait_ms;
     }
     if (due_ms <= shell->now_ms) {
-        return 0;
+        bool waits = effects_must_wait(shell) && wait_ms > EFFECTS_LOOK_MS;
+        return waits ? EFFECTS_LOOK_MS : 0;
     }
     if (time_passes(shell)) {
         wait_until(&wait_ms, shell->options.clock.wall_ms(shell->options.clock.context), due_ms);

@@ -125,6 +125,7 @@ struct shell {
     const struct service_effects *effects; /* NULL: none are carried out */
     /* The newest cause that is known here, for a service that does not read ingestion. */
     uint64_t cause_known;
+    int64_t caught_up_at_ms;  /* monotonic: when effects last had nothing to wait for */
     int64_t waiting_since_ms; /* monotonic */
     struct feed_producer *producer;
     struct feed_inputs inputs; /* as of the newest synced block */
@@ -168,6 +169,10 @@ bool ledger_request_get(const struct view *view, struct hash128 key, struct requ
 void ledger_block_end(const struct change *change, int64_t now_ms, int64_t wall_ms);
 /* As of the newest block: the service's now and the newest wall time. */
 bool ledger_now_get(const struct view *view, int64_t *now_ms, int64_t *wall_ms);
+/* A service that reads feeds, but not ingestion's, knows the newest cause from its own facts. */
+bool ledger_learns_cause(const struct service_definition *definition);
+void ledger_cause_learn(const struct change *change, uint64_t cause);
+uint64_t ledger_cause_get(const struct view *view);
 /* What an own fact of the shell (FACT_CONSUMER_ACCEPTED) changes; false: not one. */
 bool ledger_fact_evolve(const struct change *change, const struct fact *fact);
 
@@ -200,6 +205,8 @@ void effects_stop(struct shell *shell);
 bool effects_take(struct shell *shell);
 /* Hands over what has become durable. */
 void effects_synced(struct shell *shell);
+/* Under the wall clock: what is known is behind, so nothing is decided yet. */
+bool effects_must_wait(struct shell *shell);
 /* Neither later facts nor later time may be taken yet. */
 bool effects_hold(const struct shell *shell);
 bool effects_are_stuck(const struct shell *shell, char *why, size_t size);

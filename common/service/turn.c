@@ -139,6 +139,11 @@ struct span turn_key(const struct turn *turn)
     return turn->key;
 }
 
+bool turn_is_behind(struct turn *turn)
+{
+    return effects_must_wait(turn->shell);
+}
+
 void turn_now_raise(struct turn *turn, int64_t now_ms)
 {
     assert(turn->shell->definition->feed_count == 0);
@@ -196,6 +201,9 @@ uint64_t turn_emit(struct turn *turn, struct fact *fact)
     fact->seq = block_fact_add(builder, fact);
     turn->emitted += 1;
     shell->counters.facts += 1;
+    if (ledger_learns_cause(shell->definition)) {
+        ledger_cause_learn(&shell->change, fact->cause);
+    }
     if (!ledger_fact_evolve(&shell->change, fact)) {
         struct record record = { .fact = *fact };
         shell->definition->evolve(shell->service, &shell->change, &record);

@@ -81,7 +81,10 @@ void campaign_core_entry_plan(const struct view *view, const struct campaign_set
     moved->plan_count = 0;
     for (size_t i = 0; moved->entered && i < campaigns->campaign_count; i++) {
         const struct campaign_rule *rule = &campaigns->campaigns[i];
-        if (!rule->on_entry || !span_equal(span_of_text(rule->segment), segment)) {
+        struct campaign_standing standing = { .since_ms = INT64_MAX };
+        if (!rule->on_entry || !span_equal(span_of_text(rule->segment), segment) ||
+            !campaign_standing_load(view, span_of_text(rule->name), &standing) ||
+            moved->told_at_ms < standing.since_ms) {
             continue;
         }
         plan.campaign = campaign_name_of(span_of_text(rule->name));

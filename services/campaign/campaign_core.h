@@ -61,6 +61,7 @@ struct campaign_moved {
     struct campaign_subject subject;
     struct campaign_name segment;
     bool entered;
+    int64_t told_at_ms; /* by segmentation; not journalled here */
     int64_t at_ms;
     size_t contact_count;
     struct campaign_said {
@@ -74,7 +75,8 @@ struct campaign_moved {
  * known any more, and becomes empty. Names look into `campaigns`. */
 void campaign_core_contact_complete(const struct campaigns *campaigns,
                                     struct campaign_moved *moved);
-/* Fills in the plans of an entry that segmentation's fact `seq` says. */
+/* A campaign that is new in an old suite writes to those who enter from then on.
+ * Fills in the plans of an entry that segmentation's fact `seq` says. */
 void campaign_core_entry_plan(const struct view *view, const struct campaign_setup *setup,
                               uint64_t seq, struct campaign_moved *moved);
 

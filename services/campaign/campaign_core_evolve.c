@@ -273,6 +273,7 @@ void campaign_core_rules_evolve(const struct change *change,
         struct campaign_standing standing = { .rules_version = 0 };
         bool was_there = campaign_standing_load(&change->view, name, &standing) &&
                          standing.rules_version == head.rules_version;
+        standing.since_ms = was_there ? standing.since_ms : rules->at_ms;
         if (!was_there || !schedule_is_kept(&standing, schedule)) {
             standing.has_schedule = schedule->is_set;
             standing.first_ms = schedule->is_set ? schedule->first_ms : 0;

@@ -144,6 +144,7 @@ static void campaign_fold(void *service, struct turn *turn, const struct feed_na
     arena_reset(&campaign->input);
     enum status status = campaign_moved_read(fact, &campaign->input, moved);
     assert(status == STATUS_OK);
+    moved->told_at_ms = fact->recorded_at_ms;
     moved->at_ms = turn_now(turn);
     campaign_core_contact_complete(&campaign->campaigns, moved);
     campaign_core_entry_plan(turn_view(turn), &campaign->setup, fact->seq, moved);
@@ -282,7 +283,9 @@ static enum status trigger_handle(void *service, struct turn *turn, struct span 
     if (!campaign_dispatch_load(turn_view(turn), id, &known)) {
         campaign->record.kind = CAMPAIGN_RECORD_PLANNED;
         campaign_record_emit(campaign, turn);
-        campaign_pump(campaign, turn, CAMPAIGN_COMMAND_FACTS);
+        if (!turn_is_behind(turn)) {
+            campaign_pump(campaign, turn, CAMPAIGN_COMMAND_FACTS);
+        }
     }
     bool is_pending = false;
     return campaign_query_dispatch(turn_view(turn), id, reply->body, &is_pending, reply->refusal);

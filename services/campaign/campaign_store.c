@@ -10,7 +10,7 @@
 
 /* Sizes of values, version byte included. */
 #define HEAD_BYTES (1 + 4 + 16 + 3 * 8)
-#define STANDING_BYTES (1 + 4 + 2 * 8 + 3 + 4 + 16 + 7 * 8)
+#define STANDING_BYTES (1 + 4 + 3 * 8 + 3 + 4 + 16 + 7 * 8)
 #define SUBJECT_BYTES (1 + 4 + 1 + CAMPAIGN_SUBJECT_BYTES)
 #define CONTACT_BYTES (1 + 4 + CAMPAIGN_CONTACT_BYTES)
 #define TIME_BYTES (1 + 8)
@@ -92,6 +92,7 @@ void campaign_standing_decode(struct span value, struct campaign_standing *stand
 {
     struct record_reader reader = record_reader_of(value, RECORD_VERSION);
     standing->rules_version = record_read32(&reader);
+    standing->since_ms = record_read_signed(&reader);
     standing->has_schedule = record_read8(&reader) != 0;
     standing->first_ms = record_read_signed(&reader);
     standing->every_days = record_read32(&reader);
@@ -128,6 +129,7 @@ void campaign_standing_put(const struct change *change, struct span campaign,
     uint8_t value[STANDING_BYTES] = { 0 };
     struct record_writer writer = record_writer_of(value, sizeof value, RECORD_VERSION);
     record_write32(&writer, standing->rules_version);
+    record_write_signed(&writer, standing->since_ms);
     record_write8(&writer, standing->has_schedule);
     record_write_signed(&writer, standing->first_ms);
     record_write32(&writer, standing->every_days);

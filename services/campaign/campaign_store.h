@@ -53,6 +53,7 @@ struct campaign_head {
 /* What a campaign came to, and where it stands. */
 struct campaign_standing {
     uint32_t rules_version; /* the newest that had it; not the head's: it is gone */
+    int64_t since_ms;       /* when the rules that brought it were told */
     /* Its schedule as that version said it, and the instant after which the next one is due. */
     bool has_schedule;
     int64_t first_ms;

@@ -10,15 +10,17 @@ envelope, headers, text, and which connection it came by.
 FOLDER/behave says how it answers; it is read anew at each step, so that a test can change it:
 
     ok           as it should; also when there is no such file
-    421-mail     to MAIL: 421            550-mail   to MAIL: 550       530-mail   to MAIL: 530
-    450-rcpt     to RCPT: 450            554-data   to DATA: 554
-    451-final    to the message: 451     554-final  to the message: 554
+    421-mail     to MAIL: 421; likewise 451-mail, 530-mail, 550-mail
+    450-rcpt     to RCPT: 450; likewise 421-rcpt, 530-rcpt
+    451-data     to DATA: 451; likewise 554-data
+    451-final    to the message: 451; likewise 554-final
     drop         hangs up on the message, which is lost
     keep-drop    keeps the message and hangs up without an answer
     keep-hang    keeps the message and never answers
     delay MS     keeps the message and answers after MS milliseconds
 
-Addresses that begin with "no" are refused for good, whatever stands there.
+Addresses that begin with "no" are refused for good, whatever stands there, and those that begin
+with "busy" are put off. FOLDER/tries has a byte for each MAIL.
 """
 import argparse
 import asyncio
@@ -58,9 +60,12 @@ class Handler:
 
     async def handle_MAIL(self, _server, _session, envelope, address, options):
         word, _ = self.behaviour()
-        if word in ("421-mail", "550-mail", "530-mail"):
-            return {"421": "421 4.3.2 not now", "550": "550 5.7.1 not from you",
-                    "530": "530 5.7.0 who are you"}[word[:3]]
+        with (self.folder / "tries").open("a") as file:
+            file.write(".")
+        answers = {"421-mail": "421 4.3.2 not now", "451-mail": "451 4.3.1 no room",
+                   "530-mail": "530 5.7.0 who are you", "550-mail": "550 5.7.1 not from you"}
+        if word in answers:
+            return answers[word]
         envelope.mail_from = address
         envelope.mail_options.extend(options)
         return "250 ok"
@@ -69,8 +74,12 @@ class Handler:
         word, _ = self.behaviour()
         if address.startswith("no"):
             return f"550 5.1.1 <{address}> is nobody here"
-        if word == "450-rcpt":
-            return f"450 4.2.1 <{address}> is busy"
+        if address.startswith("busy"):
+            return f"450 4.1.2 <{address}> is of an unknown domain"
+        answers = {"421-rcpt": "421 4.3.2 not now", "450-rcpt": f"450 4.2.1 <{address}> is busy",
+                   "530-rcpt": "530 5.7.0 who are you"}
+        if word in answers:
+            return answers[word]
         envelope.rcpt_tos.append(address)
         return "250 ok"
 
@@ -94,8 +103,10 @@ class Server(SMTP):
 
     @syntax("DATA")
     async def smtp_DATA(self, arg):
-        if self.event_handler.behaviour()[0] == "554-data":
-            await self.push("554 5.5.1 no message from you")
+        answers = {"554-data": "554 5.5.1 no message from you", "451-data": "451 4.7.1 not yet"}
+        answer = answers.get(self.event_handler.behaviour()[0])
+        if answer is not None:
+            await self.push(answer)
             return
         await super().smtp_DATA(arg)
 

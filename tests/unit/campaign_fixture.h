@@ -41,6 +41,7 @@ struct turn {
     int64_t now_ms;
     int64_t wall_ms;
     const char *key;
+    bool is_behind;
     bool has_started; /* its effects */
     size_t fact_count;
     size_t kept_count;
@@ -60,6 +61,11 @@ int64_t turn_now(const struct turn *turn)
 int64_t turn_wall(const struct turn *turn)
 {
     return turn->wall_ms;
+}
+
+bool turn_is_behind(struct turn *turn)
+{
+    return turn->is_behind;
 }
 
 struct span turn_key(const struct turn *turn)

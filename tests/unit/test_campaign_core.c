@@ -102,6 +102,7 @@ static void move(uint8_t number, bool entered, const char *phone, const char *ti
         .subject = campaign_subject_of((struct sealed){ .bytes = span_of_text(text) }),
         .segment = campaign_name_of(span_of_text("big")),
         .entered = entered,
+        .told_at_ms = NOW_MS,
         .at_ms = NOW_MS,
     };
     if (phone != NULL) {

@@ -35,6 +35,7 @@ static size_t channel_count;
 static struct sent sent[SENT_MAX];
 static size_t sent_count;
 static const char *stuck;
+static const char *stuck_channel; /* NULL: all are */
 static bool opening_fails;
 
 static void text_copy(char *out, size_t size, struct span text)
@@ -102,7 +103,7 @@ bool channel_outcome_take(struct channel *channel, struct channel_outcome *outco
 
 bool channel_is_stuck(struct channel *channel, char *why, size_t size)
 {
-    if (stuck == NULL) {
+    if (stuck == NULL || (stuck_channel != NULL && strcmp(stuck_channel, channel->name) != 0)) {
         return false;
     }
     int length = snprintf(why, size, "%s: %s", channel->name, stuck);
@@ -151,6 +152,7 @@ static void setup(void)
     channel_count = 0;
     sent_count = 0;
     stuck = NULL;
+    stuck_channel = NULL;
     opening_fails = false;
     fixture_open();
     restart(rules, SUITE_CLOCK_EVENT);
@@ -386,6 +388,20 @@ START_TEST(under_the_wall_clock_only_the_newest_missed_instant_runs)
     sync_turn();
     ck_assert_uint_eq(sent_count, 1);
     ck_assert_str_eq(newest().plan.step.text, "schedule/1998-07-15T00:00:00Z");
+}
+END_TEST
+
+START_TEST(a_command_is_not_decided_by_what_is_behind)
+{
+    const Kith__V1__DispatchReply *reply = NULL;
+    enter("ann", "small", name);
+    turn.is_behind = true;
+    ck_assert_int_eq(trigger("hello", "ann", &reply), STATUS_OK);
+    ck_assert_int_eq((int)reply->state, KITH__V1__DISPATCH_STATE__DISPATCH_IS_PENDING);
+    ck_assert(!reply->has_number);
+    turn.is_behind = false;
+    settle();
+    ck_assert_uint_eq(facts_of(FACT_DISPATCH_INTENDED), 1);
 }
 END_TEST
 
@@ -632,6 +648,19 @@ START_TEST(who_waits_for_outcomes_knows_where_before_anything_is_started)
 }
 END_TEST
 
+START_TEST(who_entered_before_a_campaign_was_there_gets_nothing_for_that)
+{
+    int64_t since_ms = turn.now_ms;
+    turn.now_ms = since_ms - 1;
+    enter("ann", "big", phone);
+    turn.now_ms = since_ms;
+    enter("bob", "big", phone);
+    settle();
+    ck_assert_uint_eq(facts_of(FACT_DISPATCH_INTENDED), 1);
+    ck_assert_uint_eq(facts_of(FACT_DISPATCH_SUPPRESSED), 0);
+}
+END_TEST
+
 START_TEST(an_address_that_was_taken_away_is_not_used_any_more)
 {
     enter("ann", "big", phone);
@@ -652,6 +681,61 @@ START_TEST(what_was_handed_over_is_out_until_it_is_told_or_stuck)
     ck_assert(campaign_effects.is_out(turn.service, &turn.view));
     stuck = "the disk is full";
     ck_assert(!campaign_effects.is_out(turn.service, &turn.view));
+}
+END_TEST
+
+START_TEST(a_stuck_channel_says_nothing_about_what_another_has_in_hand)
+{
+    stuck = "the disk is full";
+    stuck_channel = "lines";
+    ck_assert(!campaign_effects.is_out(turn.service, &turn.view));
+    enter("ann", "big", phone);
+    loop();
+    ck_assert(campaign_effects.is_out(turn.service, &turn.view));
+    outcome(0, CHANNEL_SENT, "");
+    loop();
+    ck_assert(!campaign_effects.is_out(turn.service, &turn.view));
+    const Kith__V1__DispatchReply *reply = NULL;
+    enter("bob", "small", name);
+    ck_assert_int_eq(trigger("hello", "bob", &reply), STATUS_OK);
+    loop();
+    ck_assert_uint_eq(sent_count, 2);
+    ck_assert(!campaign_effects.is_out(turn.service, &turn.view));
+}
+END_TEST
+
+/* The first channel, carried out otherwise. */
+static const char *const changed_channels[] = {
+    "  - {name: post, kind: file, folder: /elsewhere, address: phone, in_flight_max: 2}\n",
+    "  - {name: post, kind: smtp, url: \"smtp://localhost\", from: a@b.example, address: phone}\n",
+};
+
+START_TEST(what_was_handed_over_to_another_kind_or_folder_is_unknown)
+{
+    char changed[sizeof fewer + 256] = "";
+    static const char campaigns_key[] = "campaigns:\n";
+    (void)snprintf(changed, sizeof changed, "segments:\n  - {name: big}\nchannels:\n%s%s",
+                   changed_channels[_i], strstr(fewer, campaigns_key));
+    enter("ann", "big", phone);
+    loop();
+    ck_assert_uint_eq(sent_count, 1);
+    restart(changed, SUITE_CLOCK_EVENT);
+    ck_assert_uint_eq(sent_count, 1); /* the new one never hears of it */
+    ck_assert(wakes());
+    loop();
+    ck_assert_uint_eq(sent_count, 1);
+    ck_assert_uint_eq(head_now().open, 0);
+    struct campaign_decision told = newest();
+    ck_assert_int_eq(told.becomes, CAMPAIGN_UNKNOWN);
+    ck_assert_ptr_nonnull(strstr(told.detail.text, "configuration"));
+    ck_assert(!wakes());
+    enter("bob", "big", phone);
+    loop();
+    ck_assert_uint_eq(sent_count, 2);
+    restart(changed, SUITE_CLOCK_EVENT);
+    ck_assert_uint_eq(sent_count, 3);
+    ck_assert(sent[2].is_recovered);
+    ck_assert(!wakes());
 }
 END_TEST
 
@@ -681,6 +765,7 @@ static Suite *suite_of_service(void)
     tcase_add_test(tcase, a_schedule_writes_to_its_segment_in_the_order_of_keys);
     tcase_add_test(tcase, a_schedule_goes_on_after_a_restart_and_ticks_of_one_fact);
     tcase_add_test(tcase, under_the_wall_clock_only_the_newest_missed_instant_runs);
+    tcase_add_test(tcase, a_command_is_not_decided_by_what_is_behind);
     tcase_add_test(tcase, a_command_is_answered_with_its_decision);
     tcase_add_test(tcase, a_question_about_a_dispatch_is_early_until_its_outcome_is_known);
     tcase_add_test(tcase, all_is_settled_when_nothing_is_planned_open_or_running);
@@ -694,8 +779,12 @@ static Suite *suite_of_service(void)
     tcase_add_test(tcase, who_is_stuck_says_why);
     tcase_add_test(tcase, a_channel_that_does_not_open_stops_the_start);
     tcase_add_test(tcase, who_waits_for_outcomes_knows_where_before_anything_is_started);
+    tcase_add_test(tcase, who_entered_before_a_campaign_was_there_gets_nothing_for_that);
     tcase_add_test(tcase, an_address_that_was_taken_away_is_not_used_any_more);
     tcase_add_test(tcase, what_was_handed_over_is_out_until_it_is_told_or_stuck);
+    tcase_add_test(tcase, a_stuck_channel_says_nothing_about_what_another_has_in_hand);
+    tcase_add_loop_test(tcase, what_was_handed_over_to_another_kind_or_folder_is_unknown, 0,
+                        (int)(sizeof changed_channels / sizeof changed_channels[0]));
     tcase_add_test(tcase, faulty_rules_and_faulty_requests_are_refused);
     return suite;
 }
