@@ -94,6 +94,22 @@ bool segmentation_core_due(const struct view *view, struct segmentation_front *f
 
 /* ---- figures */
 
+void segmentation_core_work_load(const struct view *view, struct segmentation_work *work,
+                                 struct customer_id id, size_t records)
+{
+    if (work->is_loaded && work->version == work->rules->version &&
+        customer_id_equal(work->customer, id)) {
+        return;
+    }
+    struct segmentation_figures into = { .figures = work->figures,
+                                         .count = work->rules->rules.feature_count,
+                                         .records = records };
+    segmentation_figures_load(view, id, &into);
+    work->is_loaded = true;
+    work->version = work->rules->version;
+    work->customer = id;
+}
+
 static struct rules_window window_answer(void *context, size_t feature)
 {
     const struct segmentation_answers *answers = context;
@@ -142,10 +158,8 @@ static bool attribute_answer(void *context, struct span name, struct rules_attri
 
 struct rules_values segmentation_core_values(struct segmentation_answers *answers, int64_t now_ms)
 {
-    struct segmentation_figures into = { .figures = answers->work->figures,
-                                         .count = answers->work->rules->rules.feature_count,
-                                         .records = answers->customer->figures };
-    segmentation_figures_load(answers->view, answers->id, &into);
+    segmentation_core_work_load(answers->view, answers->work, answers->id,
+                                answers->customer->figures);
     return (struct rules_values){ .context = answers,
                                   .now_ms = now_ms,
                                   .window = window_answer,

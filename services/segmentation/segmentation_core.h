@@ -48,9 +48,18 @@ struct segmentation_rules {
 /* Room for one customer's figures; too large for a stack. */
 struct segmentation_work {
     const struct segmentation_rules *rules;
+    /* Whose figures these are, as state has them: a customer is mostly decided right after it
+     * was evolved. What changes figures in state changes them here, or forgets them. */
+    bool is_loaded;
+    uint32_t version; /* of the rules */
+    struct customer_id customer;
     struct segmentation_figure figures[RULES_FEATURES_MAX];
     bool changed[RULES_FEATURES_MAX];
 };
+
+/* The customer's figures, of which state has `records`. */
+void segmentation_core_work_load(const struct view *view, struct segmentation_work *work,
+                                 struct customer_id id, size_t records);
 
 /* What an event says of an attribute. */
 struct segmentation_said {

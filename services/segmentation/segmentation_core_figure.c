@@ -59,11 +59,9 @@ static void figures_count(struct hand *hand, int64_t at_ms, const struct segment
 
 static void figures_load(struct hand *hand)
 {
-    struct segmentation_figures into = { .figures = hand->work->figures,
-                                         .count = hand->work->rules->rules.feature_count,
-                                         .records = hand->customer.figures };
-    segmentation_figures_load(&hand->change->view, hand->id, &into);
-    memset(hand->work->changed, 0, into.count * sizeof hand->work->changed[0]);
+    size_t count = hand->work->rules->rules.feature_count;
+    segmentation_core_work_load(&hand->change->view, hand->work, hand->id, hand->customer.figures);
+    memset(hand->work->changed, 0, count * sizeof hand->work->changed[0]);
 }
 
 static void figures_put(struct hand *hand)
@@ -408,6 +406,7 @@ void segmentation_core_visit_evolve(const struct change *change, struct segmenta
     hand.customer.version = work->rules->version;
     segmentation_figures_delete(change, id, hand.customer.figures);
     hand.customer.figures = 0;
+    work->is_loaded = false;
     figures_load(&hand);
     ahead_evolve(&hand, false);
     struct segmentation_event_key from = {
