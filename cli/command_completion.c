@@ -10,27 +10,39 @@
 #define COMMON_OPTIONS "--data --json --stale --wait --help"
 #define OPTION_BYTES 32
 
+/* Options that were printed already, each between blanks. */
+struct printed {
+    char text[1024];
+    size_t size;
+};
+
+static void option_print(struct printed *printed, const char *option, size_t size)
+{
+    char word[OPTION_BYTES];
+    (void)snprintf(word, sizeof word, " %.*s ", (int)size, option);
+    bool is_whole =
+        size >= 4 && size + 3 <= sizeof word && printed->size + size + 2 <= sizeof printed->text;
+    if (!is_whole || strstr(printed->text, word) != NULL ||
+        strstr(" " COMMON_OPTIONS " ", word) != NULL) {
+        return;
+    }
+    printed->size += (size_t)snprintf(printed->text + printed->size,
+                                      sizeof printed->text - printed->size, "%s", word + 1);
+    (void)fputs(word + 1, stdout);
+}
+
 /* The options that a command's usage and help name, each once. */
 static void options_print(const char *usage, const char *help)
 {
     const char *texts[2] = { usage, help };
-    char printed[1024] = " ";
-    size_t used = 1;
+    struct printed printed = { .text = " ", .size = 1 };
     for (size_t i = 0; i < 2; i++) {
         for (const char *at = strstr(texts[i], "--"); at != NULL; at = strstr(at, "--")) {
             size_t size = 2 + strspn(at + 2, "abcdefghijklmnopqrstuvwxyz-");
-            char option[OPTION_BYTES];
-            (void)snprintf(option, sizeof option, " %.*s ", (int)size, at);
+            option_print(&printed, at, size);
             at += size;
-            if (size < 4 || size + 3 > sizeof option || strstr(printed, option) != NULL ||
-                strstr(" " COMMON_OPTIONS " ", option) != NULL ||
-                used + size + 2 > sizeof printed) {
-                continue;
-            }
-            used += (size_t)snprintf(printed + used, sizeof printed - used, "%s", option + 1);
         }
     }
-    (void)fputs(printed + 1, stdout);
 }
 
 /* First words, or the second words of one group; each once, since a group's names stand

@@ -31,20 +31,12 @@ struct top {
     struct look looks[SUITE_MEMBERS_MAX];
 };
 
-static volatile sig_atomic_t interrupted;
-
-static void interrupt(int signal_number)
-{
-    (void)signal_number;
-    interrupted = 1;
-}
-
-static uint64_t positions_sum(const json_t *applied)
+static uint64_t positions_sum(json_t *applied)
 {
     uint64_t sum = 0;
     const char *key = NULL;
     json_t *value = NULL;
-    json_object_foreach((json_t *)(uintptr_t)applied, key, value)
+    json_object_foreach(applied, key, value)
     {
         sum += (uint64_t)json_integer_value(value);
     }
@@ -153,12 +145,12 @@ static json_t *rows_read(struct top *top, struct status_board *board)
 }
 
 static void rows_show(const struct invocation *invocation, const struct top *top,
-                      const struct status_board *board, const json_t *rows)
+                      const struct status_board *board, json_t *rows)
 {
     if (invocation->json) {
         json_t *object = json_object();
         output_put(object, "now", board->has_now ? output_time(board->now_ms) : json_null());
-        output_put(object, "services", json_incref((json_t *)(uintptr_t)rows));
+        output_put(object, "services", json_incref(rows));
         output_line(object);
         return;
     }
@@ -173,20 +165,31 @@ static void rows_show(const struct invocation *invocation, const struct top *top
     (void)fputs(top->is_terminal ? "\nend with Ctrl-C\n" : "\n", stdout);
 }
 
-static void pause_ms(int64_t ms)
+/* What ends the loop in order. */
+static sigset_t endings(void)
 {
+    sigset_t signals;
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGTERM);
+    return signals;
+}
+
+/* True: it is time to end. */
+static bool pause_ms(int64_t ms)
+{
+    sigset_t signals = endings();
     struct timespec left = { .tv_sec = (time_t)(ms / 1000),
                              .tv_nsec = (long)(ms % 1000) * 1000000 };
-    (void)nanosleep(&left, NULL); /* a signal ends it early */
+    return sigtimedwait(&signals, NULL, &left) > 0;
 }
 
 static void top_loop(const struct invocation *invocation, struct top *top, struct suite *suite)
 {
     struct status_board board = { .suite = suite };
     json_decref(rows_read(top, &board)); /* what the first rates are counted from */
-    for (uint64_t round = 0; (top->rounds == 0 || round < top->rounds) && !interrupted; round++) {
-        pause_ms(top->every_ms);
-        if (interrupted) {
+    for (uint64_t round = 0; top->rounds == 0 || round < top->rounds; round++) {
+        if (pause_ms(top->every_ms)) {
             break;
         }
         json_t *rows = rows_read(top, &board);
@@ -215,9 +218,8 @@ static int top_run(const struct invocation *invocation)
     if (!options[1].given && !top.is_terminal && !invocation->json) {
         top.rounds = 1;
     }
-    struct sigaction action = { .sa_handler = interrupt };
-    (void)sigaction(SIGINT, &action, NULL);
-    (void)sigaction(SIGTERM, &action, NULL);
+    sigset_t signals = endings();
+    (void)sigprocmask(SIG_BLOCK, &signals, NULL);
     top_loop(invocation, &top, suite);
     suite_close(&suite);
     return EXIT_DONE;

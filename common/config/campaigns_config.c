@@ -200,16 +200,6 @@ static enum status plain_check(struct yaml_node *node, const char *key, const ch
     return STATUS_OK;
 }
 
-/* campaigns->channel_count: there is none. */
-static size_t channel_find(const struct campaigns *campaigns, const char *name)
-{
-    size_t i = 0;
-    while (i < campaigns->channel_count && strcmp(campaigns->channels[i].name, name) != 0) {
-        i++;
-    }
-    return i;
-}
-
 static enum status channel_read(struct yaml_node *node, struct campaigns *campaigns,
                                 struct refusal *refusal)
 {
@@ -228,7 +218,7 @@ static enum status channel_read(struct yaml_node *node, struct campaigns *campai
     if (status != STATUS_OK) {
         return status;
     }
-    if (channel_find(campaigns, channel.name) < campaigns->channel_count) {
+    if (campaigns_channel_find(campaigns, span_of_text(channel.name)) < campaigns->channel_count) {
         return config_fault(node, refusal, "name: '%s' is a channel above; choose another name",
                             channel.name);
     }
@@ -395,7 +385,7 @@ static enum status channel_choose(struct yaml_node *node, const struct campaigns
     if (status != STATUS_OK) {
         return status;
     }
-    campaign->channel = channel_find(campaigns, fields.channel);
+    campaign->channel = campaigns_channel_find(campaigns, span_of_text(fields.channel));
     if (campaign->channel == campaigns->channel_count) {
         return config_fault(config_child(node, "channel"), refusal,
                             "channel: '%s' is none of the channels; name one, or add it there",

@@ -21,6 +21,23 @@ const struct campaign_rule *campaigns_find(const struct campaigns *campaigns, st
     return NULL;
 }
 
+size_t campaigns_channel_find(const struct campaigns *campaigns, struct span name)
+{
+    size_t index = 0;
+    while (index < campaigns->channel_count &&
+           !span_equal(span_of_text(campaigns->channels[index].name), name)) {
+        index += 1;
+    }
+    return index;
+}
+
+struct hash128 campaign_channel_identity(const struct campaign_channel *channel)
+{
+    const uint8_t kind = (uint8_t)channel->kind;
+    const struct span parts[] = { span_of(&kind, sizeof kind), span_of_text(channel->folder) };
+    return hash128_of(span_of(NULL, 0), parts, sizeof parts / sizeof parts[0]);
+}
+
 /* ---- addresses */
 
 static bool mail_byte_is_valid(uint8_t byte)

@@ -8,6 +8,7 @@
 #define KITH_RULES_CAMPAIGNS_H
 
 #include "common/base/bytes.h"
+#include "common/base/hash.h"
 #include "common/base/limits.h"
 
 #include <stdbool.h>
@@ -69,6 +70,11 @@ struct campaigns {
 
 /* NULL: there is no such campaign. */
 const struct campaign_rule *campaigns_find(const struct campaigns *campaigns, struct span name);
+/* Its place in `channels`; channel_count: there is no such channel. */
+size_t campaigns_channel_find(const struct campaigns *campaigns, struct span name);
+
+/* Where this is the same, a channel finds again what it carried out before: kind and folder. */
+struct hash128 campaign_channel_identity(const struct campaign_channel *channel);
 
 /* The attributes that campaigns of `segment` need, each once, in the order of the
  * configuration; spans look into `campaigns`. At most CAMPAIGNS_NEEDS_MAX: that was checked.

@@ -38,40 +38,53 @@ uint64_t cause_of_now(const struct shell *shell)
 
 /* ---- time */
 
-bool time_settle(struct shell *shell, int64_t until_ms)
+/* What is due next, if it is due by then and may be handled yet. */
+static bool due_next(struct shell *shell, int64_t until_ms, int64_t *due_ms)
 {
     const struct service_definition *definition = shell->definition;
+    return definition->due != NULL && !effects_must_wait(shell) &&
+           definition->due(shell->service, &shell->view, due_ms) && *due_ms <= until_ms;
+}
+
+/* Makes it that time, unless it has passed already. False: an effect holds time up. */
+static bool now_raise(struct shell *shell, int64_t at_ms)
+{
+    if (at_ms > shell->now_ms) {
+        if (effects_hold(shell)) {
+            return false;
+        }
+        shell->now_ms = at_ms;
+    }
+    return true;
+}
+
+static void tick(struct shell *shell, int64_t due_ms)
+{
+    struct turn *turn = &shell->turn;
+    turn->cause = cause_of_now(shell);
+    turn->may_emit = true;
+    turn->emitted = 0;
+    shell->definition->tick(shell->service, turn, due_ms, LIMIT_TURN_TICK_FACTS - turn->tick_facts);
+    turn->may_emit = false;
+    turn->tick_facts += turn->emitted > 0 ? turn->emitted : 1;
+    shell->counters.ticks += 1;
+}
+
+bool time_settle(struct shell *shell, int64_t until_ms)
+{
     struct turn *turn = &shell->turn;
     int64_t due_ms = 0;
     if (shell->space.stops) {
         return false;
     }
-    while (definition->due != NULL && !effects_must_wait(shell) &&
-           definition->due(shell->service, &shell->view, &due_ms) && due_ms <= until_ms) {
-        if (turn->tick_facts >= LIMIT_TURN_TICK_FACTS || turn_is_full(turn)) {
+    while (due_next(shell, until_ms, &due_ms)) {
+        if (turn->tick_facts >= LIMIT_TURN_TICK_FACTS || turn_is_full(turn) ||
+            !now_raise(shell, due_ms)) {
             return false;
         }
-        if (due_ms > shell->now_ms) {
-            if (effects_hold(shell)) {
-                return false;
-            }
-            shell->now_ms = due_ms;
-        }
-        turn->cause = cause_of_now(shell);
-        turn->may_emit = true;
-        turn->emitted = 0;
-        definition->tick(shell->service, turn, due_ms, LIMIT_TURN_TICK_FACTS - turn->tick_facts);
-        turn->may_emit = false;
-        turn->tick_facts += turn->emitted > 0 ? turn->emitted : 1;
-        shell->counters.ticks += 1;
+        tick(shell, due_ms);
     }
-    if (until_ms > shell->now_ms) {
-        if (effects_hold(shell)) {
-            return false;
-        }
-        shell->now_ms = until_ms;
-    }
-    return true;
+    return now_raise(shell, until_ms);
 }
 
 /* Is it sure that nothing of this feed is to be folded before the wall's now? What is held
@@ -336,10 +349,9 @@ static bool shell_settled(struct shell *shell, struct feed_moment *moment)
     int64_t due_ms = 0;
     const struct service_definition *definition = shell->definition;
     struct feed_moment settled = { .cause = cause_of_now(shell), .at_ms = shell->now_ms };
-    if (definition->due != NULL && definition->due(shell->service, &shell->view, &due_ms) &&
-        due_ms <= shell->now_ms) {
-        settled.at_ms -= 1;
-    } else if (effects_hold(shell)) {
+    bool is_due = definition->due != NULL &&
+                  definition->due(shell->service, &shell->view, &due_ms) && due_ms <= shell->now_ms;
+    if (is_due || effects_hold(shell)) {
         settled.at_ms -= 1;
     }
     for (unsigned i = 0; i < shell->options.peer_count; i++) {

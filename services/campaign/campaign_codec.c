@@ -98,6 +98,7 @@ void campaign_decision_encode(const struct campaign_decision *decision, struct b
     struct campaign_plan plan = decision->plan;
     struct campaign_name channel = decision->channel;
     struct campaign_detail detail = decision->detail;
+    struct hash128 identity = decision->channel_identity;
     Kith__V1__Dispatch message = KITH__V1__DISPATCH__INIT;
     message.has_dispatch = true;
     message.dispatch = pb_bytes(span_of(plan.dispatch.bytes, sizeof plan.dispatch.bytes));
@@ -119,6 +120,8 @@ void campaign_decision_encode(const struct campaign_decision *decision, struct b
     sealed.has_bytes = true;
     sealed.bytes = pb_bytes(decision->message.bytes);
     message.message = decision->becomes == CAMPAIGN_OPEN ? &sealed : NULL;
+    message.has_channel_identity = decision->becomes == CAMPAIGN_OPEN;
+    message.channel_identity = pb_bytes(span_of(identity.bytes, sizeof identity.bytes));
     message_append(&message.base, out);
 }
 
@@ -139,15 +142,17 @@ static bool dispatch_is_whole(const Kith__V1__Dispatch *message)
            message->rules_version >= 1;
 }
 
-/* Only what was suppressed has a reason, only what is intended has a message; only a campaign
- * that is gone has no channel. */
+/* Only what was suppressed has a reason, only what is intended has a message and says what the
+ * channel was; only a campaign that is gone has none. */
 static bool dispatch_fits(const Kith__V1__Dispatch *message, enum campaign_dispatch_state becomes)
 {
     unsigned reason = message->has_reason ? (unsigned)message->reason : 0U;
     bool has_message = message->message != NULL;
     bool has_detail = message->detail != NULL;
+    size_t identity = message->has_channel_identity ? message->channel_identity.len : 0;
     if ((becomes == CAMPAIGN_SUPPRESSED) != (reason >= 1) || reason > CAMPAIGN_REFUSED ||
         (becomes == CAMPAIGN_OPEN) != has_message ||
+        identity != (has_message ? sizeof(struct hash128) : 0) ||
         (message->channel == NULL) != (reason == CAMPAIGN_GONE)) {
         return false;
     }
@@ -185,6 +190,8 @@ enum status campaign_decision_decode(const struct fact *fact, struct arena *aren
     };
     memcpy(decision->plan.dispatch.bytes, message->dispatch.data, message->dispatch.len);
     if (message->message != NULL) {
+        memcpy(decision->channel_identity.bytes, message->channel_identity.data,
+               message->channel_identity.len);
         decision->message = (struct sealed){ .key_id = message->message->key_id,
                                              .bytes = pb_span(message->message->bytes) };
     }

@@ -152,13 +152,10 @@ static bool work_comes_first(const struct campaign_work *a, const struct campaig
     return a->index < b->index;
 }
 
-/* What one campaign has to do, if its channel lets it. */
-static struct campaign_work work_of(const struct survey_walk *walk, struct span name, size_t index,
-                                    const struct campaign_standing *standing)
+/* What one campaign has before it now: the first in its queue, or else a schedule's audience. */
+static struct campaign_work work_at_hand(const struct survey_walk *walk, struct span name,
+                                         size_t index, const struct campaign_standing *standing)
 {
-    const struct campaigns *campaigns = walk->campaigns;
-    bool is_gone = index == campaigns->campaign_count;
-    bool is_free = is_gone || walk->is_free[campaigns->campaigns[index].channel];
     struct campaign_work work = { .campaign = campaign_name_of(name), .index = index };
     if (standing->taken < standing->queued) {
         struct campaign_queued queued = { .order = 0 };
@@ -167,24 +164,41 @@ static struct campaign_work work_of(const struct survey_walk *walk, struct span 
         work.order = queued.order;
         work.due_ms = queued.planned_at_ms;
         work.kind = CAMPAIGN_WORK_PLANNED;
-    } else if (!is_gone && standing->is_running) {
+    } else if (index < walk->campaigns->campaign_count && standing->is_running) {
         work.due_ms = standing->after_ms;
         work.kind = CAMPAIGN_WORK_AUDIENCE;
     }
-    if (work.kind != CAMPAIGN_WORK_NONE && is_free) {
-        return work;
-    }
-    work.kind = CAMPAIGN_WORK_NONE;
-    if (is_gone || !standing->has_schedule || standing->is_running) {
-        return work;
-    }
+    return work;
+}
+
+/* The next instant of its schedule. */
+static struct campaign_work work_to_begin(const struct survey_walk *walk, struct span name,
+                                          size_t index, const struct campaign_standing *standing)
+{
+    struct campaign_work work = { .campaign = campaign_name_of(name), .index = index };
+    bool is_gone = index == walk->campaigns->campaign_count;
     const struct campaign_schedule schedule = { .is_set = true,
                                                 .first_ms = standing->first_ms,
                                                 .every_days = standing->every_days };
-    if (instant_after(&schedule, standing->after_ms, &work.due_ms)) {
+    if (!is_gone && standing->has_schedule && !standing->is_running &&
+        instant_after(&schedule, standing->after_ms, &work.due_ms)) {
         work.kind = CAMPAIGN_WORK_BEGIN;
     }
     return work;
+}
+
+/* What one campaign has to do. A channel that is not free keeps no schedule from beginning. */
+static struct campaign_work work_of(const struct survey_walk *walk, struct span name, size_t index,
+                                    const struct campaign_standing *standing)
+{
+    const struct campaigns *campaigns = walk->campaigns;
+    bool is_free =
+        index == campaigns->campaign_count || walk->is_free[campaigns->campaigns[index].channel];
+    struct campaign_work work = { .kind = CAMPAIGN_WORK_NONE };
+    if (is_free) {
+        work = work_at_hand(walk, name, index, standing);
+    }
+    return work.kind != CAMPAIGN_WORK_NONE ? work : work_to_begin(walk, name, index, standing);
 }
 
 static bool survey_visit(void *argument, struct span key, struct span value)
@@ -374,11 +388,14 @@ bool campaign_core_decide(const struct view *view, const struct campaign_setup *
     if (cap == CAP_DEPENDS && setup->waits_for_outcomes) {
         return false;
     }
-    if (rule != NULL) {
-        decided.channel =
-            campaign_name_of(span_of_text(setup->campaigns->channels[rule->channel].name));
-    }
     decided.becomes = decided.reason == CAMPAIGN_REASON_NONE ? CAMPAIGN_OPEN : CAMPAIGN_SUPPRESSED;
+    if (rule != NULL) {
+        const struct campaign_channel *channel = &setup->campaigns->channels[rule->channel];
+        decided.channel = campaign_name_of(span_of_text(channel->name));
+        if (decided.becomes == CAMPAIGN_OPEN) {
+            decided.channel_identity = campaign_channel_identity(channel);
+        }
+    }
     *decision = decided;
     return true;
 }

@@ -126,6 +126,7 @@ struct campaign_decision {
     struct campaign_plan plan;
     uint64_t number; /* within the campaign, from 1 */
     struct campaign_name channel;
+    struct hash128 channel_identity; /* intended only */
     enum campaign_reason reason;
     struct campaign_detail detail;
     uint32_t rules_version;

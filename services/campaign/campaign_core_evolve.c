@@ -145,6 +145,7 @@ static uint8_t open_add(const struct change *change, const struct campaign_decis
     struct campaign_open open = {
         .seq = seq,
         .dispatch = decision->plan.dispatch,
+        .channel_identity = decision->channel_identity,
         .campaign = decision->plan.campaign,
         .customer = decision->customer,
         .at_ms = at_ms,

@@ -25,7 +25,7 @@ struct campaign_outbox {
     /* Intended in this turn: handed over once it is durable. */
     size_t intended_count;
     struct hash128 intended[CAMPAIGN_OPEN_MAX];
-    bool has_orphans; /* open messages of channels that the configuration lost */
+    bool has_orphans; /* open messages of channels that the configuration lost or changed */
 };
 
 struct campaign {
@@ -40,7 +40,7 @@ struct campaign {
     /* What is next, as of the newest change. */
     bool is_surveyed;
     struct campaign_survey survey;
-    /* Channels whose next decision waits for an outcome. */
+    /* Channels whose next decision waits for an outcome, as of the same. */
     bool is_blocked[CAMPAIGNS_CHANNELS_MAX];
     struct arena input;              /* of the request or fact in hand */
     struct arena evolved;            /* of what is evolved meanwhile */
@@ -62,6 +62,8 @@ void campaign_record_emit(struct campaign *campaign, struct turn *turn);
 
 const struct campaign_survey *campaign_survey_renew(struct campaign *campaign,
                                                     const struct view *view);
+/* State has changed. */
+void campaign_survey_forget(struct campaign *campaign);
 /* Journals a decision or an outcome. */
 void campaign_decision_emit(struct campaign *campaign, struct turn *turn,
                             const struct campaign_decision *decision);

@@ -5,7 +5,8 @@
 #include <assert.h>
 #include <unistd.h>
 
-static const char orphan_detail[] = "the channel is not in the configuration any more";
+static const char lost_detail[] = "the channel is not in the configuration any more";
+static const char changed_detail[] = "the channel is another by now, says the configuration";
 
 /* ---- handing over */
 
@@ -47,17 +48,6 @@ static void handed_load(struct campaign *campaign, const struct view *view, stru
     };
 }
 
-/* Its place in the configuration; the count: it is not there. */
-static size_t channel_find(const struct campaigns *campaigns, struct span name)
-{
-    size_t index = 0;
-    while (index < campaigns->channel_count &&
-           !span_equal(span_of_text(campaigns->channels[index].name), name)) {
-        index += 1;
-    }
-    return index;
-}
-
 static void outbox_synced(void *service, const struct view *view)
 {
     struct campaign *campaign = service;
@@ -67,7 +57,7 @@ static void outbox_synced(void *service, const struct view *view)
         bool found = campaign_dispatch_load(view, outbox->intended[i], &dispatch);
         assert(found && dispatch.state == CAMPAIGN_OPEN);
         struct span channel = campaign_name_span(&dispatch.channel);
-        size_t index = channel_find(&campaign->campaigns, channel);
+        size_t index = campaigns_channel_find(&campaign->campaigns, channel);
         assert(index < campaign->campaigns.channel_count);
         struct handed handed;
         handed_load(campaign, view, channel, dispatch.place, &handed);
@@ -96,40 +86,55 @@ static bool open_after(const struct view *view, struct span channel, uint64_t af
     return found;
 }
 
+/* What another kind of channel was given, or one with another folder, this one cannot tell. */
+static bool is_own(const struct campaign_channel *channel, const struct campaign_open *open)
+{
+    return hash128_equal(open->channel_identity, campaign_channel_identity(channel));
+}
+
 static void channel_recover_all(struct campaign *campaign, const struct view *view, size_t index)
 {
-    struct span channel = span_of_text(campaign->campaigns.channels[index].name);
+    const struct campaign_channel *channel = &campaign->campaigns.channels[index];
+    struct span name = span_of_text(channel->name);
     uint64_t seq = 0;
     uint8_t place = 0;
-    while (open_after(view, channel, seq, &place, &seq)) {
+    while (open_after(view, name, seq, &place, &seq)) {
         struct handed handed;
-        handed_load(campaign, view, channel, place, &handed);
-        channel_recover(campaign->outbox.channels[index], &handed.intent);
+        handed_load(campaign, view, name, place, &handed);
+        if (is_own(channel, &handed.open)) {
+            channel_recover(campaign->outbox.channels[index], &handed.intent);
+        }
     }
 }
 
+/* An open message that no channel of the configuration can tell about. */
 struct orphan {
     const struct campaigns *campaigns;
+    const struct view *view;
     bool is_found;
-    struct campaign_name channel;
-    uint8_t place;
+    struct hash128 dispatch;
+    const char *detail;
 };
 
-static void orphan_visit(void *argument, struct span channel, uint32_t places)
+static void orphan_visit(void *argument, struct span name, uint32_t places)
 {
     struct orphan *orphan = argument;
-    bool is_lost = channel_find(orphan->campaigns, channel) == orphan->campaigns->channel_count;
-    if (!orphan->is_found && places != 0 && is_lost) {
-        orphan->is_found = true;
-        orphan->channel = campaign_name_of(channel);
-        orphan->place = (uint8_t)__builtin_ctz(places);
+    size_t index = campaigns_channel_find(orphan->campaigns, name);
+    bool is_lost = index == orphan->campaigns->channel_count;
+    for (uint8_t i = 0; i < CAMPAIGNS_IN_FLIGHT_MAX && !orphan->is_found; i++) {
+        struct campaign_open open = { .seq = 0 };
+        if ((places >> i & 1U) == 1U && campaign_open_load(orphan->view, name, i, &open) &&
+            (is_lost || !is_own(&orphan->campaigns->channels[index], &open))) {
+            orphan->is_found = true;
+            orphan->dispatch = open.dispatch;
+            orphan->detail = is_lost ? lost_detail : changed_detail;
+        }
     }
 }
 
-/* An open message whose channel is not in the configuration. */
 static struct orphan orphan_find(const struct campaign *campaign, const struct view *view)
 {
-    struct orphan orphan = { .campaigns = &campaign->campaigns };
+    struct orphan orphan = { .campaigns = &campaign->campaigns, .view = view };
     campaign_places_walk(view, orphan_visit, &orphan);
     return orphan;
 }
@@ -214,13 +219,9 @@ static size_t orphans_take(struct campaign *campaign, struct turn *turn, size_t 
         struct orphan orphan = orphan_find(campaign, turn_view(turn));
         campaign->outbox.has_orphans = orphan.is_found;
         if (orphan.is_found) {
-            struct campaign_open open = { .seq = 0 };
-            bool found = campaign_open_load(turn_view(turn), campaign_name_span(&orphan.channel),
-                                            orphan.place, &open);
-            assert(found);
-            struct campaign_outcome outcome = { .dispatch = open.dispatch,
+            struct campaign_outcome outcome = { .dispatch = orphan.dispatch,
                                                 .becomes = CAMPAIGN_UNKNOWN,
-                                                .detail = span_of_text(orphan_detail) };
+                                                .detail = span_of_text(orphan.detail) };
             outcome_emit(campaign, turn, &outcome);
             made += 1;
         }
@@ -271,12 +272,20 @@ static bool outbox_is_stuck(void *service, char *why, size_t size)
     return false;
 }
 
+/* One channel that is stuck says nothing about what another has in hand. */
 static bool outbox_is_out(void *service, const struct view *view)
 {
-    struct campaign_head head = { .rules_version = 0 };
+    const struct campaign *campaign = service;
     char why[CHANNEL_DETAIL_BYTES];
-    (void)campaign_head_load(view, &head);
-    return head.open > 0 && !outbox_is_stuck(service, why, sizeof why);
+    for (size_t i = 0; i < campaign->campaigns.channel_count; i++) {
+        struct channel *channel = campaign->outbox.channels[i];
+        struct span name = span_of_text(campaign->campaigns.channels[i].name);
+        if (channel != NULL && campaign_places_load(view, name) != 0 &&
+            !channel_is_stuck(channel, why, sizeof why)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 const struct service_effects campaign_effects = {

@@ -3,6 +3,7 @@
 #include "services/campaign/campaign_internal.h"
 
 #include <assert.h>
+#include <string.h>
 
 const struct campaign_survey *campaign_survey_renew(struct campaign *campaign,
                                                     const struct view *view)
@@ -12,6 +13,12 @@ const struct campaign_survey *campaign_survey_renew(struct campaign *campaign,
         campaign->is_surveyed = true;
     }
     return &campaign->survey;
+}
+
+void campaign_survey_forget(struct campaign *campaign)
+{
+    campaign->is_surveyed = false;
+    memset(campaign->is_blocked, 0, sizeof campaign->is_blocked);
 }
 
 void campaign_decision_emit(struct campaign *campaign, struct turn *turn,

@@ -196,7 +196,6 @@ static void rules_evolve(struct campaign *campaign, const struct change *change,
     assert(status == STATUS_OK);
     rules.at_ms = fact->recorded_at_ms;
     campaign_core_rules_evolve(change, &rules);
-    memset(campaign->is_blocked, 0, sizeof campaign->is_blocked);
 }
 
 static void decision_evolve(struct campaign *campaign, const struct change *change,
@@ -206,18 +205,12 @@ static void decision_evolve(struct campaign *campaign, const struct change *chan
     enum status status = campaign_decision_decode(fact, &campaign->evolved, &decision);
     assert(status == STATUS_OK);
     campaign_core_decision_evolve(change, &decision, fact->seq, fact->recorded_at_ms);
-    bool is_outcome =
-        decision.becomes != CAMPAIGN_OPEN &&
-        (decision.becomes != CAMPAIGN_SUPPRESSED || decision.reason == CAMPAIGN_REFUSED);
-    if (is_outcome) {
-        memset(campaign->is_blocked, 0, sizeof campaign->is_blocked);
-    }
 }
 
 static void campaign_evolve(void *service, const struct change *change, const struct record *record)
 {
     struct campaign *campaign = service;
-    campaign->is_surveyed = false;
+    campaign_survey_forget(campaign);
     arena_reset(&campaign->evolved);
     if (record->is_private) {
         record_evolve(campaign, change, record->private_record);

@@ -136,6 +136,7 @@ struct campaign_dispatch {
 struct campaign_open {
     uint64_t seq; /* of the fact that says so */
     struct hash128 dispatch;
+    struct hash128 channel_identity; /* as it was then */
     struct campaign_name campaign;
     struct customer_id customer;
     int64_t at_ms; /* when it was decided */

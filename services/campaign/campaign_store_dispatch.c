@@ -14,7 +14,7 @@
      CAMPAIGN_DETAIL_BYTES + 8)
 #define DECISION_BYTES (1 + 16)
 #define PLACES_BYTES (1 + 4)
-#define OPEN_BYTES (1 + 8 + 16 + NAME_BYTES + 16 + 8 + 4 + CAMPAIGN_SEALED_BYTES)
+#define OPEN_BYTES (1 + 8 + 16 + 16 + NAME_BYTES + 16 + 8 + 4 + CAMPAIGN_SEALED_BYTES)
 
 _Static_assert(DISPATCH_BYTES <= LIMIT_STATE_VALUE_BYTES, "a dispatch is one record");
 _Static_assert(OPEN_BYTES <= LIMIT_STATE_VALUE_BYTES, "an open message is one record");
@@ -196,6 +196,7 @@ bool campaign_open_load(const struct view *view, struct span channel, uint8_t pl
     struct record_reader reader = record_reader_of(value, RECORD_VERSION);
     open->seq = record_read64(&reader);
     record_read_into(&reader, open->dispatch.bytes, sizeof open->dispatch.bytes);
+    record_read_into(&reader, open->channel_identity.bytes, sizeof open->channel_identity.bytes);
     open->campaign.size = text_read(&reader, open->campaign.text, LIMIT_ID_BYTES);
     record_read_into(&reader, open->customer.bytes, sizeof open->customer.bytes);
     open->at_ms = record_read_signed(&reader);
@@ -216,6 +217,8 @@ void campaign_open_put(const struct change *change, struct span channel, uint8_t
     struct record_writer writer = record_writer_of(value, sizeof value, RECORD_VERSION);
     record_write64(&writer, open->seq);
     record_write_bytes(&writer, span_of(open->dispatch.bytes, sizeof open->dispatch.bytes));
+    record_write_bytes(&writer,
+                       span_of(open->channel_identity.bytes, sizeof open->channel_identity.bytes));
     text_write(&writer, open->campaign.text, open->campaign.size);
     record_write_bytes(&writer, span_of(open->customer.bytes, sizeof open->customer.bytes));
     record_write_signed(&writer, open->at_ms);

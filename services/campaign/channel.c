@@ -1,9 +1,12 @@
 /*
  * The queue between the loop and the worker.
  *
- * Jobs stand in a ring and only ever go on: handed over, finished, taken. Those between finished
- * and handed over are the worker's, those between taken and finished are the loop's, and the
- * counters move under the mutex: so no job is ever touched by both.
+ * Jobs stand in a line, which is a ring, and only ever go on: handed over, finished, taken. Those
+ * between finished and handed over are the worker's, those between taken and finished are the
+ * loop's, and the counters move under the mutex: so no job is ever touched by both.
+ *
+ * The worker takes the first that may be tried now. One that is put off keeps its place and lets
+ * the others pass; what is finished goes before all that is not.
  */
 #include "services/campaign/channel_internal.h"
 
@@ -36,7 +39,8 @@ struct channel {
     uint64_t handed_over;
     uint64_t finished;
     uint64_t taken;
-    char stuck[CHANNEL_DETAIL_BYTES]; /* empty: all is well */
+    char stuck[CHANNEL_DETAIL_BYTES];                  /* empty: all is well */
+    struct channel_job *line[CAMPAIGNS_IN_FLIGHT_MAX]; /* each of `jobs` once */
     struct channel_job jobs[CAMPAIGNS_IN_FLIGHT_MAX];
 };
 
@@ -53,9 +57,9 @@ static void channel_unlock(struct channel *channel)
     assert(error == 0);
 }
 
-static struct channel_job *job_at(struct channel *channel, uint64_t number)
+static struct channel_job **line_at(struct channel *channel, uint64_t number)
 {
-    return &channel->jobs[number % CAMPAIGNS_IN_FLIGHT_MAX];
+    return &channel->line[number % CAMPAIGNS_IN_FLIGHT_MAX];
 }
 
 /* ---- the worker */
@@ -68,75 +72,151 @@ static void wake_write(int wake)
     assert(written == (ssize_t)sizeof one || errno == EAGAIN);
 }
 
-/* With the lock held, which is free meanwhile. True: the channel is to end. */
-static bool worker_wait(struct channel *channel)
+static int64_t monotonic_ms(void)
 {
-    while (!channel->closing && channel->finished == channel->handed_over) {
+    struct timespec now = { 0 };
+    int error = clock_gettime(CLOCK_MONOTONIC, &now);
+    assert(error == 0);
+    return (int64_t)now.tv_sec * MS_PER_S + now.tv_nsec / NS_PER_MS;
+}
+
+/* All of the worker's functions are called with the lock held. Those that wait or send let it go
+ * meanwhile. */
+
+/* Until then, or until the loop says something. */
+static void worker_rest(struct channel *channel, int64_t until_ms)
+{
+    if (until_ms == INT64_MAX) {
         int error = pthread_cond_wait(&channel->changed, &channel->mutex);
         assert(error == 0);
+        return;
     }
-    return channel->closing;
+    struct timespec until = { .tv_sec = until_ms / MS_PER_S,
+                              .tv_nsec = until_ms % MS_PER_S * NS_PER_MS };
+    int error = pthread_cond_timedwait(&channel->changed, &channel->mutex, &until);
+    assert(error == 0 || error == ETIMEDOUT);
 }
 
-/* As worker_wait, until `delay_ms` have passed. */
-static bool worker_pause(struct channel *channel, int64_t delay_ms)
+/* Whatever is handed over meanwhile. */
+static void worker_pause(struct channel *channel, int64_t delay_ms)
 {
-    struct timespec until = { 0 };
-    int error = clock_gettime(CLOCK_MONOTONIC, &until);
-    assert(error == 0);
-    int64_t ns = until.tv_nsec + delay_ms % MS_PER_S * NS_PER_MS;
-    until.tv_sec += delay_ms / MS_PER_S + ns / (NS_PER_MS * MS_PER_S);
-    until.tv_nsec = ns % (NS_PER_MS * MS_PER_S);
-    while (!channel->closing && error != ETIMEDOUT) {
-        error = pthread_cond_timedwait(&channel->changed, &channel->mutex, &until);
-        assert(error == 0 || error == ETIMEDOUT);
+    int64_t until_ms = monotonic_ms() + delay_ms;
+    while (!channel->closing && monotonic_ms() < until_ms) {
+        worker_rest(channel, until_ms);
     }
-    return channel->closing;
 }
 
-/* With the lock held, which is free meanwhile. True: all that was tried has its outcome. */
-static bool worker_send(struct channel *channel)
+/* What may be tried now, in the order of the line. None: *next_ms is when there will be some. */
+static size_t jobs_choose(struct channel *channel, struct channel_job **jobs, int64_t *next_ms)
 {
-    struct channel_job *jobs[CAMPAIGNS_IN_FLIGHT_MAX] = { NULL };
+    int64_t now_ms = monotonic_ms();
     size_t count = 0;
+    *next_ms = INT64_MAX;
     for (uint64_t i = channel->finished;
          i < channel->handed_over && count < channel->kind->jobs_max; i++) {
-        jobs[count] = job_at(channel, i);
-        count++;
+        struct channel_job *job = *line_at(channel, i);
+        if (job->not_before_ms <= now_ms) {
+            jobs[count] = job;
+            count++;
+        } else if (job->not_before_ms < *next_ms) {
+            *next_ms = job->not_before_ms;
+        }
+    }
+    return count;
+}
+
+/* Nothing may be tried now. Where the line is not empty, all that stand there were put off. */
+static void waiting_tell(struct channel *channel)
+{
+    if (channel->finished < channel->handed_over) {
+        const struct channel_job *first = *line_at(channel, channel->finished);
+        assert(first->is_put_off);
+        (void)snprintf(channel->stuck, sizeof channel->stuck, "the server puts it off: %.100s",
+                       first->outcome.detail);
+    }
+}
+
+/* It goes before all that is not finished. */
+static void job_finish(struct channel *channel, struct channel_job *job)
+{
+    uint64_t number = channel->finished;
+    while (*line_at(channel, number) != job) {
+        number++;
+        assert(number < channel->handed_over);
+    }
+    for (; number > channel->finished; number--) {
+        *line_at(channel, number) = *line_at(channel, number - 1);
+    }
+    *line_at(channel, number) = job;
+    channel->finished++;
+}
+
+/* True: so often that it is refused. */
+static bool job_put_off(const struct channel_timing *timing, struct channel_job *job)
+{
+    job->put_off_count++;
+    assert(job->put_off_count <= timing->put_off_most);
+    if (job->put_off_count == timing->put_off_most) {
+        char why[CHANNEL_DETAIL_BYTES] = "";
+        memcpy(why, job->outcome.detail, sizeof why);
+        job->outcome.result = CHANNEL_REFUSED;
+        (void)snprintf(job->outcome.detail, sizeof job->outcome.detail, "put off too often: %.100s",
+                       why);
+        return true;
+    }
+    job->not_before_ms =
+        monotonic_ms() + timing->put_off_first_ms * (INT64_C(1) << (job->put_off_count - 1));
+    return false;
+}
+
+/* True: nothing is in the way. */
+static bool worker_send(struct channel *channel, struct channel_job *const *jobs, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        jobs[i]->is_put_off = false;
+        jobs[i]->outcome.detail[0] = '\0';
     }
     channel_unlock(channel);
     char why[CHANNEL_DETAIL_BYTES] = "";
     size_t done = channel->kind->send(channel->state, jobs, count, why);
     assert(done == count || (done < count && why[0] != '\0'));
     channel_lock(channel);
-    channel->finished += done;
+    uint64_t before = channel->finished;
     memcpy(channel->stuck, why, sizeof why);
-    if (done > 0) {
+    for (size_t i = 0; i < done; i++) {
+        if (!jobs[i]->is_put_off || job_put_off(&channel->timing, jobs[i])) {
+            job_finish(channel, jobs[i]);
+        }
+    }
+    if (channel->finished > before) {
         wake_write(channel->wake);
     }
     return done == count;
 }
 
+static int64_t delay_after(const struct channel_timing *timing, int64_t delay_ms)
+{
+    int64_t doubled_ms = 2 * delay_ms;
+    return doubled_ms < timing->delay_most_ms ? doubled_ms : timing->delay_most_ms;
+}
+
 static void *worker_run(void *context)
 {
     struct channel *channel = context;
+    struct channel_job *jobs[CAMPAIGNS_IN_FLIGHT_MAX] = { NULL };
     int64_t delay_ms = channel->timing.delay_first_ms;
     channel_lock(channel);
-    bool ends = worker_wait(channel);
-    while (!ends) {
-        uint64_t before = channel->finished;
-        bool is_well = worker_send(channel);
-        if (channel->finished > before) {
+    while (!channel->closing) {
+        int64_t next_ms = INT64_MAX;
+        size_t count = jobs_choose(channel, jobs, &next_ms);
+        if (count == 0) {
+            waiting_tell(channel);
+            worker_rest(channel, next_ms);
+        } else if (worker_send(channel, jobs, count)) {
             delay_ms = channel->timing.delay_first_ms;
-        }
-        if (is_well) {
-            ends = worker_wait(channel);
-            continue;
-        }
-        ends = worker_pause(channel, delay_ms);
-        delay_ms *= 2;
-        if (delay_ms > channel->timing.delay_most_ms) {
-            delay_ms = channel->timing.delay_most_ms;
+        } else {
+            worker_pause(channel, delay_ms);
+            delay_ms = delay_after(&channel->timing, delay_ms);
         }
     }
     channel_unlock(channel);
@@ -207,7 +287,11 @@ enum status channel_open_timed(struct channel **channel, const struct channel_op
     opened->kind = rule->kind == CAMPAIGN_CHANNEL_SMTP ? &channel_smtp_kind : &channel_file_kind;
     assert(opened->kind->jobs_max <= CAMPAIGNS_IN_FLIGHT_MAX);
     opened->timing = timing != NULL ? *timing : opened->kind->timing;
+    assert(opened->timing.put_off_most <= CHANNEL_PUT_OFF_MOST);
     opened->wake = options->wake;
+    for (size_t i = 0; i < CAMPAIGNS_IN_FLIGHT_MAX; i++) {
+        opened->line[i] = &opened->jobs[i];
+    }
     atomic_init(&opened->closing, false);
     locks_init(opened);
     enum status status = kind_open(opened, options, refusal);
@@ -277,6 +361,9 @@ static void job_fill(struct channel_job *job, const struct channel_intent *inten
     job->intent.subject = span_keep(intent->subject, &at);
     job->intent.text = span_keep(intent->text, &at);
     job->outcome = (struct channel_outcome){ .dispatch = intent->dispatch, .result = CHANNEL_SENT };
+    job->is_put_off = false;
+    job->put_off_count = 0;
+    job->not_before_ms = 0;
 }
 
 static void hand_over(struct channel *channel, const struct channel_intent *intent,
@@ -284,7 +371,7 @@ static void hand_over(struct channel *channel, const struct channel_intent *inte
 {
     channel_lock(channel);
     assert(channel->handed_over - channel->taken < CAMPAIGNS_IN_FLIGHT_MAX);
-    struct channel_job *job = job_at(channel, channel->handed_over);
+    struct channel_job *job = *line_at(channel, channel->handed_over);
     job_fill(job, intent);
     job->is_recovered = is_recovered;
     channel->handed_over++;
@@ -313,7 +400,7 @@ bool channel_outcome_take(struct channel *channel, struct channel_outcome *outco
     channel_lock(channel);
     bool is_there = channel->taken < channel->finished;
     if (is_there) {
-        struct channel_job *job = job_at(channel, channel->taken);
+        struct channel_job *job = *line_at(channel, channel->taken);
         *outcome = job->outcome;
         free(job->bytes);
         job->bytes = NULL;

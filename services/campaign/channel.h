@@ -56,7 +56,8 @@ struct channel_options {
 MUST_USE enum status channel_open(struct channel **channel, const struct channel_options *options,
                                   struct refusal *refusal);
 /* Ends the worker: what it is sending right now is finished first (at most its own time-out),
- * what has not begun is dropped: its intent stays open. Takes NULL; leaves NULL. */
+ * what has not begun, or was put off, is dropped: its intent stays open. Takes NULL; leaves NULL.
+ */
 void channel_close(struct channel **channel);
 
 /* An intent that stood open when the service began, before any channel_send. file: looked up
@@ -64,7 +65,8 @@ void channel_close(struct channel **channel);
 void channel_recover(struct channel *channel, const struct channel_intent *intent);
 /* Hands over an intent. At most in_flight_max without an outcome taken (asserted). */
 void channel_send(struct channel *channel, const struct channel_intent *intent);
-/* The next outcome, in the order of sending. False: none waits. */
+/* The next outcome, in the order in which they became known: that of sending, but for messages
+ * that a server put off, which hold up nobody else. False: none waits. */
 bool channel_outcome_take(struct channel *channel, struct channel_outcome *outcome);
 /* Why nothing moves at present, such as a server that is not reached; false: all is well. */
 bool channel_is_stuck(struct channel *channel, char *why, size_t size);

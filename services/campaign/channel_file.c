@@ -34,6 +34,9 @@ static_assert(2 * (CAMPAIGNS_MESSAGE_BYTES + LIMIT_TEXT_BYTES + 2 * LIMIT_ID_BYT
 #define TAIL_BYTES (1024 * 1024)
 static_assert(2 * CAMPAIGNS_IN_FLIGHT_MAX * LINE_BYTES_MAX < TAIL_BYTES,
               "what is looked for is in the tail");
+/* Lines of one sync that were not synced: a loss of power may leave their lengths without their
+ * ends. */
+#define TORN_BYTES_MAX (CAMPAIGNS_IN_FLIGHT_MAX * LINE_BYTES_MAX)
 
 struct channel_file {
     char path[PATH_MAX];
@@ -147,13 +150,13 @@ static enum status tail_read(struct channel_file *file, struct refusal *refusal)
     return STATUS_OK;
 }
 
-/* A line that was being written when all ended. */
+/* Lines that were being written when all ended. */
 static enum status torn_cut(struct channel_file *file, struct refusal *refusal)
 {
     const char *end = memrchr(file->tail, '\n', file->tail_size);
     size_t whole = end == NULL ? 0 : (size_t)(end - file->tail) + 1;
     size_t torn = file->tail_size - whole;
-    if (torn > LINE_BYTES_MAX) {
+    if (torn > TORN_BYTES_MAX) {
         return refusal_set(refusal, STATUS_INTERNAL,
                            "%s: ends in %zu bytes that are no line of ours; take it away",
                            file->path, torn);

@@ -16,22 +16,32 @@ struct channel_job {
     uint8_t *bytes;
     bool is_recovered; /* stood open when the service began */
     struct channel_outcome outcome;
+    /* The kind's answer: for this message's sake not now, and the outcome's detail says why.
+     * Certain: nobody got it. */
+    bool is_put_off;
+    /* channel.c's. */
+    uint32_t put_off_count;
+    int64_t not_before_ms; /* monotonic; 0: at once */
 };
+
+#define CHANNEL_PUT_OFF_MOST 32
 
 /* How long things take; tests make it short. */
 struct channel_timing {
     int64_t delay_first_ms; /* before what failed is tried again; doubled each time */
     int64_t delay_most_ms;
-    int64_t attempt_most_ms; /* smtp: of one message, all in all */
+    int64_t attempt_most_ms;  /* smtp: of one message, all in all */
+    int64_t put_off_first_ms; /* before a message that was put off is tried again; doubled */
+    uint32_t put_off_most;    /* so often, and it is refused; 1..CHANNEL_PUT_OFF_MOST */
 };
 
 struct channel_kind {
     struct channel_timing timing;
     size_t jobs_max; /* that `send` takes at once */
     /* Carries out the jobs in their order, as far as it goes, and sets their outcomes' results
-     * and details, which are CHANNEL_SENT and empty before. Returns how many have one; where
-     * that is less than `count`, `why` says what is in the way, and all others are as if they
-     * had not been tried. */
+     * and details, which are CHANNEL_SENT and empty before, or puts them off. Returns how many
+     * it did that to; where that is less than `count`, `why` says what is in the way, and all
+     * others are as if they had not been tried. */
     size_t (*send)(void *state, struct channel_job *const *jobs, size_t count,
                    char why[CHANNEL_DETAIL_BYTES]);
     void (*close)(void *state);

@@ -1,15 +1,17 @@
 /*
  * Messages as e-mails, by libcurl: one connection, one message after the other.
  *
- * What became of a message is decided by how far it came. Until the server has asked for the
- * e-mail itself nobody can have got it; from then on only the server's last word tells, and
- * where that does not come, nobody knows.
+ * What became of a message is decided by how far it came. Until the server has heard whom it is
+ * for, what it says is about us. Until it has asked for the e-mail itself nobody can have got it;
+ * from then on only its last word tells, and where that does not come, nobody knows.
  *
- *                    the server says      otherwise
- *   not handed over  5xx: refused         again later
- *   handed over      2xx: sent            unknown
- *                    4xx: again later
- *                    5xx: refused
+ *                    the server says                    otherwise
+ *   not addressed    4xx, 5xx: stuck                    stuck
+ *   addressed        4xx: put off, 5xx: refused         stuck
+ *   handed over      the same, and 2xx: sent            unknown
+ *
+ * Two codes are about us whenever they come: 421, it closes, and 530, it wants a login. Where the
+ * channel is stuck, it tries again for ever.
  */
 #include "services/campaign/channel_internal.h"
 #include "services/campaign/channel_mail.h"
@@ -26,7 +28,7 @@
 #define REPLY_BYTES 16
 #define CODE_BYTES 3
 #define DETAILED_CODE_BYTES 9
-/* A login is asked for: our configuration is at fault, not the message. */
+#define CODE_CLOSES 421
 #define CODE_LOGIN 530
 
 struct channel_smtp {
@@ -37,6 +39,7 @@ struct channel_smtp {
     /* The message in hand. */
     struct buffer mail;
     size_t mail_read;
+    bool is_addressed;   /* the server heard whom it is for */
     bool is_handed_over; /* the server asked for it, and some of it may be with it */
     char reply[REPLY_BYTES];
 };
@@ -85,6 +88,20 @@ static size_t reply_take(char *line, size_t size, size_t count, void *context)
     return text.size;
 }
 
+/* What libcurl sends is told here only, before the reply to it. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): libcurl says what its parameters are. */
+static int command_see(CURL *curl, curl_infotype kind, char *bytes, size_t size, void *context)
+{
+    static const char command[] = "RCPT ";
+    struct channel_smtp *smtp = context;
+    (void)curl;
+    if (kind == CURLINFO_HEADER_OUT && size >= sizeof command - 1 &&
+        memcmp(bytes, command, sizeof command - 1) == 0) {
+        smtp->is_addressed = true;
+    }
+    return 0;
+}
+
 /* NOLINTNEXTLINE(readability-non-const-parameter): libcurl says what its parameters are. */
 static size_t bytes_drop(char *bytes, size_t size, size_t count, void *context)
 {
@@ -124,6 +141,9 @@ static bool options_set(struct channel_smtp *smtp, const struct channel_timing *
            curl_easy_setopt(curl, CURLOPT_READDATA, smtp) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, reply_take) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_HEADERDATA, smtp) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_VERBOSE, 1L) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_DEBUGFUNCTION, command_see) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_DEBUGDATA, smtp) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, bytes_drop) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, progress_look) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_XFERINFODATA, smtp) == CURLE_OK &&
@@ -184,6 +204,14 @@ job_end(struct channel_job *job, enum channel_result result, const char *format,
     return true;
 }
 
+/* True, for its caller to hand on: the job has been tried. */
+static bool job_put_off(const struct channel_smtp *smtp, struct channel_job *job)
+{
+    job->is_put_off = true;
+    (void)snprintf(job->outcome.detail, sizeof job->outcome.detail, "%s", smtp->reply);
+    return true;
+}
+
 /* libcurl's words may hold what a server said. */
 static void fault_tell(const struct channel_smtp *smtp, CURLcode result,
                        char why[CHANNEL_DETAIL_BYTES])
@@ -197,34 +225,36 @@ static void fault_tell(const struct channel_smtp *smtp, CURLcode result,
     }
 }
 
-/* False: to be tried again, and `why` says why. */
+/* False: the channel is stuck, and `why` says why. */
 static bool outcome_judge(const struct channel_smtp *smtp, CURLcode result, long code,
                           struct channel_job *job, char why[CHANNEL_DETAIL_BYTES])
 {
+    long class = code / 100;
+    bool is_no = class == 4 || class == 5;
     /* After the question for the e-mail, 354, a code is the last word on it. */
-    if (result == CURLE_OK || (smtp->is_handed_over && code / 100 == 2)) {
+    if (result == CURLE_OK || (smtp->is_handed_over && class == 2)) {
         return true;
     }
-    /* Before, a command of this message was refused only where libcurl says "send". */
-    bool is_about_message = smtp->is_handed_over || result == CURLE_SEND_ERROR;
-    if (is_about_message && code / 100 == 5 && code != CODE_LOGIN) {
-        return job_end(job, CHANNEL_REFUSED, "the server refused it: %s", smtp->reply);
+    if (is_no && smtp->is_addressed && code != CODE_CLOSES && code != CODE_LOGIN) {
+        return class == 4 ? job_put_off(smtp, job)
+                          : job_end(job, CHANNEL_REFUSED, "the server refused it: %s", smtp->reply);
     }
-    if (smtp->is_handed_over && code / 100 != 4 && code / 100 != 5) {
+    if (is_no) {
+        (void)snprintf(why, CHANNEL_DETAIL_BYTES, "the server %s: %s",
+                       class == 4 ? "puts us off" : "refuses us", smtp->reply);
+        return false;
+    }
+    if (smtp->is_handed_over) {
         return job_end(job, CHANNEL_UNKNOWN, "%s",
                        result == CURLE_OPERATION_TIMEDOUT
                            ? "the server had the message and did not answer in time"
                            : "the server had the message and hung up without an answer");
     }
-    if (code / 100 == 4 || code / 100 == 5) {
-        (void)snprintf(why, CHANNEL_DETAIL_BYTES, "the server puts it off: %s", smtp->reply);
-    } else {
-        fault_tell(smtp, result, why);
-    }
+    fault_tell(smtp, result, why);
     return false;
 }
 
-/* False: to be tried again, and `why` says why. */
+/* False: the channel is stuck, and `why` says why. */
 static bool job_attempt(struct channel_smtp *smtp, struct channel_job *job,
                         char why[CHANNEL_DETAIL_BYTES])
 {
@@ -234,6 +264,7 @@ static bool job_attempt(struct channel_smtp *smtp, struct channel_job *job,
     struct curl_slist *to = curl_slist_append(NULL, address);
     assert(to != NULL);
     smtp->mail_read = 0;
+    smtp->is_addressed = false;
     smtp->is_handed_over = false;
     smtp->reply[0] = '\0';
     smtp->error[0] = '\0';
@@ -278,9 +309,18 @@ static size_t channel_smtp_send(void *state, struct channel_job *const *jobs, si
 }
 
 /* Half a minute is long for a server that is at hand, which is what the url is to name, and as
- * long as anybody likes to wait for a service to end. */
+ * long as anybody likes to wait for a service to end.
+ *
+ * Five attempts within five minutes, 20 s, 40 s, 80 s and 160 s apart: that is what servers that
+ * want to see a second attempt ask for, and a name that cannot be looked up mostly can by then.
+ * Meanwhile the message takes one of the channel's places, so it must not be hours; and where a
+ * server puts off all, no more are given up in this time than there are places. */
 const struct channel_kind channel_smtp_kind = {
-    .timing = { .delay_first_ms = 100, .delay_most_ms = 30000, .attempt_most_ms = 30000 },
+    .timing = { .delay_first_ms = 100,
+                .delay_most_ms = 30000,
+                .attempt_most_ms = 30000,
+                .put_off_first_ms = 20000,
+                .put_off_most = 5 },
     .jobs_max = 1,
     .send = channel_smtp_send,
     .close = channel_smtp_close,

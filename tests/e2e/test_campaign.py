@@ -543,7 +543,7 @@ def messages_check_once(server):
 def who_left_while_a_message_waited_gets_none():
     """What counts is the moment at which the channel has a place free."""
     with mail_suite(in_flight_max=1) as (kith, server):
-        server.behave("450-rcpt")
+        server.behave("421-mail")
         server.start()
         load(kith, [gold(1, "first"), gold(2, "second"), gold(3, "third")])
         suite.wait_until(lambda: lines(kith, "campaign", "list", "--stale")[0]["planned"] == 2,

@@ -218,12 +218,16 @@ static inline void fixture_close(void)
 
 /* ---- what happens */
 
-/* What the shell does until a moment: ticks, at most `facts_max` each. */
+/* What the shell does until a moment: ticks, at most `facts_max` each. Time stands still while
+ * something is to be decided outside. */
 static inline void settle_by(int64_t until_ms, size_t facts_max)
 {
     int64_t due_ms = 0;
     size_t ticks = 0;
     while (campaign_definition.due(turn.service, &turn.view, &due_ms) && due_ms <= until_ms) {
+        if (due_ms > turn.now_ms && campaign_effects.holds(turn.service, &turn.view)) {
+            return;
+        }
         turn.now_ms = due_ms > turn.now_ms ? due_ms : turn.now_ms;
         campaign_definition.tick(turn.service, &turn, due_ms, facts_max);
         ck_assert_uint_lt(ticks++, KEPT_MAX);

@@ -31,7 +31,11 @@ static inline void fixture_init(struct fixture *fixture, enum campaign_channel_k
 {
     *fixture = (struct fixture){ .folder = "/tmp/kith-channel-XXXXXX",
                                  .rule = { .name = "out", .kind = kind, .in_flight_max = 32 },
-                                 .timing = { 1, 10, 30000 } };
+                                 .timing = { .delay_first_ms = 1,
+                                             .delay_most_ms = 10,
+                                             .attempt_most_ms = 30000,
+                                             .put_off_first_ms = 10,
+                                             .put_off_most = 16 } };
     ck_assert_ptr_nonnull(mkdtemp(fixture->folder));
     fixture->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     ck_assert_int_ge(fixture->wake, 0);
@@ -47,7 +51,8 @@ static inline const char *fixture_path(const struct fixture *fixture, const char
 /* Closes the channel and removes the folder, whose files are named here. */
 static inline void fixture_release(struct fixture *fixture)
 {
-    static const char *const files[] = { "outbox/out-3.ndjson", "messages.ndjson", "behave" };
+    static const char *const files[] = { "outbox/out-3.ndjson", "messages.ndjson", "behave",
+                                         "tries" };
     char path[128] = { 0 };
     channel_close(&fixture->channel);
     ck_assert_ptr_null(fixture->channel);

@@ -73,6 +73,7 @@ static struct campaign_decision decision_of(enum campaign_dispatch_state becomes
     };
     if (becomes == CAMPAIGN_OPEN) {
         decision.message.bytes = span_of_text("sealed");
+        decision.channel_identity = hash128_of_span(span_of_text("file"));
     }
     if (becomes == CAMPAIGN_SUPPRESSED) {
         decision.reason = CAMPAIGN_MISSING_ATTRIBUTE;
@@ -111,6 +112,7 @@ START_TEST(decisions_come_back_as_they_were)
         ck_assert_str_eq(again.plan.campaign.text, "thanks");
         ck_assert_str_eq(again.plan.step.text, "entry/12");
         ck_assert_str_eq(again.channel.text, "post");
+        ck_assert(hash128_equal(again.channel_identity, decision.channel_identity));
         ck_assert_uint_eq(again.number, 9);
         ck_assert_uint_eq(again.rules_version, 2);
         ck_assert_int_eq(again.reason, decision.reason);

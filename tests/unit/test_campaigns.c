@@ -151,6 +151,35 @@ START_TEST(a_campaign_is_found_by_its_whole_name)
 }
 END_TEST
 
+START_TEST(a_channel_is_found_by_its_whole_name)
+{
+    struct campaigns *campaigns = campaigns_make();
+    (void)snprintf(campaigns->channels[0].name, LIMIT_ID_BYTES, "post2");
+    (void)snprintf(campaigns->channels[1].name, LIMIT_ID_BYTES, "post");
+    ck_assert_uint_eq(campaigns_channel_find(campaigns, span_of_text("post2")), 0);
+    ck_assert_uint_eq(campaigns_channel_find(campaigns, span_of_text("post")), 1);
+    ck_assert_uint_eq(campaigns_channel_find(campaigns, span_of_text("pos")), 2);
+    ck_assert_uint_eq(campaigns_channel_find(campaigns, span_of_text("")), 2);
+    free(campaigns);
+}
+END_TEST
+
+START_TEST(a_channel_is_another_with_another_kind_or_folder_and_the_same_otherwise)
+{
+    struct campaign_channel channel = { .name = "post", .in_flight_max = 4 };
+    struct hash128 before = campaign_channel_identity(&channel);
+    (void)snprintf(channel.name, sizeof channel.name, "mail");
+    (void)snprintf(channel.address, sizeof channel.address, "phone");
+    channel.in_flight_max = 1;
+    ck_assert(hash128_equal(campaign_channel_identity(&channel), before));
+    channel.kind = CAMPAIGN_CHANNEL_SMTP;
+    ck_assert(!hash128_equal(campaign_channel_identity(&channel), before));
+    channel.kind = CAMPAIGN_CHANNEL_FILE;
+    (void)snprintf(channel.folder, sizeof channel.folder, "/a");
+    ck_assert(!hash128_equal(campaign_channel_identity(&channel), before));
+}
+END_TEST
+
 START_TEST(needs_are_the_addresses_and_the_names_of_one_segments_campaigns)
 {
     struct campaigns *campaigns = campaigns_make();
@@ -250,6 +279,8 @@ int main(void)
     tcase_add_test(tests, an_attribute_that_is_not_known_is_named);
     tcase_add_test(tests, a_text_that_fits_exactly_is_filled_and_a_byte_more_is_the_limit);
     tcase_add_test(tests, a_campaign_is_found_by_its_whole_name);
+    tcase_add_test(tests, a_channel_is_found_by_its_whole_name);
+    tcase_add_test(tests, a_channel_is_another_with_another_kind_or_folder_and_the_same_otherwise);
     tcase_add_test(tests, needs_are_the_addresses_and_the_names_of_one_segments_campaigns);
     tcase_add_test(tests, needs_past_their_bound_are_counted_as_one_more);
     tcase_add_loop_test(tests, one_plain_address_is_valid, 0, COUNT_OF(good_addresses));

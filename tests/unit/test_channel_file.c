@@ -182,6 +182,26 @@ START_TEST(a_torn_last_line_is_cut_and_whole_ones_stay)
 }
 END_TEST
 
+/* As a loss of power may leave it: the lengths are there, and line ends are not. */
+START_TEST(a_torn_end_of_a_whole_batch_is_cut)
+{
+    static char text[CAMPAIGNS_IN_FLIGHT_MAX * 8 * 1024 + sizeof LINE("01")];
+    struct fixture fixture;
+    memset(text, 'x', sizeof text - 1);
+    line_put(text, LINE("01"));
+    text[strlen(LINE("01"))] = 'x';
+    fixture_init_with(&fixture, text);
+    fixture_open(&fixture);
+    ck_assert_str_eq(file_read(&fixture, OUTBOX), LINE("01"));
+    message_recover(&fixture, 1);
+    message_recover(&fixture, 2);
+    outcome_expect(&fixture, 1, CHANNEL_SENT, "");
+    outcome_expect(&fixture, 2, CHANNEL_SENT, "");
+    ck_assert_str_eq(file_read(&fixture, OUTBOX), LINE("01") LINE("02"));
+    fixture_release(&fixture);
+}
+END_TEST
+
 START_TEST(what_was_written_is_sent_and_what_was_not_is_written_once)
 {
     struct fixture fixture;
@@ -285,7 +305,7 @@ END_TEST
 
 START_TEST(a_file_that_is_none_of_ours_is_left_alone)
 {
-    static char text[20000];
+    static char text[CAMPAIGNS_IN_FLIGHT_MAX * 8 * 1024 + 2];
     struct fixture fixture;
     struct refusal refusal;
     memset(text, 'x', sizeof text - 1);
@@ -417,6 +437,7 @@ int main(void)
     tcase_add_test(tests, a_folder_of_its_own_is_used_and_made);
     tcase_add_loop_test(tests, a_torn_last_line_is_cut_and_whole_ones_stay, 0,
                         (int)(sizeof torn_rows / sizeof torn_rows[0]));
+    tcase_add_test(tests, a_torn_end_of_a_whole_batch_is_cut);
     tcase_add_test(tests, what_was_written_is_sent_and_what_was_not_is_written_once);
     tcase_add_test(tests, a_line_that_lost_its_bytes_or_only_speaks_of_a_dispatch_is_not_found);
     tcase_add_test(tests, what_stands_in_the_last_mebibyte_is_found_in_a_longer_file);

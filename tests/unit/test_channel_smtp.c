@@ -309,7 +309,6 @@ struct settled {
 #define HUNG_UP "the server had the message and hung up without an answer"
 
 static const struct settled settled_rows[] = {
-    { "550-mail", CHANNEL_REFUSED, "the server refused it: 550 5.7.1", 1 },
     { "554-data", CHANNEL_REFUSED, "the server refused it: 554 5.5.1", 1 },
     { "554-final", CHANNEL_REFUSED, "the server refused it: 554 5.6.0", 1 },
     { "drop", CHANNEL_UNKNOWN, HUNG_UP, 1 },
@@ -382,11 +381,30 @@ struct put_off {
 };
 
 static const struct put_off put_offs[] = {
-    { "421-mail", "the server puts it off: 421 4.3.2" },
     { "450-rcpt", "the server puts it off: 450 4.2.1" },
-    { "530-mail", "the server puts it off: 530 5.7.0" },
+    { "451-data", "the server puts it off: 451 4.7.1" },
     { "451-final", "the server puts it off: 451 4.3.0" },
 };
+
+/* Outcomes of messages 1 to `count`, in any order: they are sent. */
+static void all_sent_expect(struct fixture *fixture, uint8_t count)
+{
+    bool is_there[UINT8_MAX + 1] = { false };
+    for (uint8_t i = 0; i < count; i++) {
+        struct channel_outcome outcome = outcome_wait(fixture);
+        uint8_t number = outcome.dispatch.bytes[15];
+        ck_assert_msg(outcome.result == CHANNEL_SENT, "%u: %s", number, outcome.detail);
+        ck_assert(number >= 1 && number <= count && !is_there[number]);
+        is_there[number] = true;
+    }
+}
+
+static void busy_send(struct fixture *fixture, uint8_t number)
+{
+    struct channel_intent intent = intent_of(number);
+    intent.address = span_of_text("busy@mail.example");
+    channel_send(fixture->channel, &intent);
+}
 
 START_TEST(what_is_put_off_is_sent_once_when_the_server_takes_it)
 {
@@ -396,6 +414,90 @@ START_TEST(what_is_put_off_is_sent_once_when_the_server_takes_it)
     message_send(&fixture, 1);
     message_send(&fixture, 2);
     stuck_wait(&fixture, put_offs[_i].why);
+    no_outcome_expect(&fixture);
+    file_write(&fixture, "behave", "ok");
+    all_sent_expect(&fixture, 2);
+    well_expect(&fixture);
+    kept_expect(&fixture, 2);
+    fixture_end(&fixture, &server);
+}
+END_TEST
+
+START_TEST(who_is_put_off_holds_up_nobody_else)
+{
+    struct fixture fixture;
+    struct server server;
+    fixture_serve(&fixture, &server, "ok");
+    channel_close(&fixture.channel);
+    fixture.timing.put_off_first_ms = ANSWER_MS;
+    fixture_open(&fixture);
+    busy_send(&fixture, 1);
+    for (uint8_t i = 2; i <= 5; i++) {
+        message_send(&fixture, i);
+        outcome_expect(&fixture, i, CHANNEL_SENT, "");
+    }
+    stuck_wait(&fixture, "the server puts it off: 450 4.1.2");
+    message_send(&fixture, 6);
+    outcome_expect(&fixture, 6, CHANNEL_SENT, "");
+    no_outcome_expect(&fixture);
+    kept_expect(&fixture, 5);
+    int64_t begin_ms = now_ms();
+    fixture_end(&fixture, &server);
+    ck_assert_int_lt(now_ms() - begin_ms, ANSWER_MS / 2);
+}
+END_TEST
+
+START_TEST(who_is_put_off_too_often_is_refused_and_the_others_are_sent)
+{
+    struct fixture fixture;
+    struct server server;
+    fixture_serve(&fixture, &server, "ok");
+    channel_close(&fixture.channel);
+    fixture.timing.put_off_most = 4;
+    fixture_open(&fixture);
+    busy_send(&fixture, 1);
+    outcome_expect(&fixture, 1, CHANNEL_REFUSED, "put off too often: 450 4.1.2");
+    ck_assert_uint_eq(strlen(file_read(&fixture, "tries")), 4);
+    well_expect(&fixture);
+    for (uint8_t i = 0; i < CAMPAIGNS_IN_FLIGHT_MAX; i++) {
+        busy_send(&fixture, i);
+    }
+    for (uint8_t i = 0; i < CAMPAIGNS_IN_FLIGHT_MAX; i++) {
+        struct channel_outcome outcome = outcome_wait(&fixture);
+        ck_assert_int_eq(outcome.result, CHANNEL_REFUSED);
+    }
+    message_send(&fixture, 1);
+    outcome_expect(&fixture, 1, CHANNEL_SENT, "");
+    kept_expect(&fixture, 1);
+    fixture_end(&fixture, &server);
+}
+END_TEST
+
+static const struct put_off stops[] = {
+    { "421-mail", "the server puts us off: 421 4.3.2" },
+    { "451-mail", "the server puts us off: 451 4.3.1" },
+    { "550-mail", "the server refuses us: 550 5.7.1" },
+    { "530-mail", "the server refuses us: 530 5.7.0" },
+    { "421-rcpt", "the server puts us off: 421 4.3.2" },
+    { "530-rcpt", "the server refuses us: 530 5.7.0" },
+};
+
+START_TEST(what_is_not_about_the_message_is_never_its_end)
+{
+    struct fixture fixture;
+    struct server server;
+    fixture_serve(&fixture, &server, stops[_i].behaviour);
+    channel_close(&fixture.channel);
+    fixture.timing.put_off_most = 2;
+    fixture_open(&fixture);
+    message_send(&fixture, 1);
+    message_send(&fixture, 2);
+    stuck_wait(&fixture, stops[_i].why);
+    int64_t end_ms = now_ms() + ANSWER_MS;
+    while (strlen(file_read(&fixture, "tries")) < 8) {
+        ck_assert_msg(now_ms() < end_ms, "not tried in time");
+        (void)poll(NULL, 0, POLL_MS);
+    }
     no_outcome_expect(&fixture);
     file_write(&fixture, "behave", "ok");
     outcome_expect(&fixture, 1, CHANNEL_SENT, "");
@@ -529,6 +631,10 @@ int main(void)
     tcase_add_test(tests, an_address_that_the_server_refuses_is_not_repeated_in_the_detail);
     tcase_add_loop_test(tests, what_is_put_off_is_sent_once_when_the_server_takes_it, 0,
                         (int)COUNT_OF(put_offs));
+    tcase_add_test(tests, who_is_put_off_holds_up_nobody_else);
+    tcase_add_test(tests, who_is_put_off_too_often_is_refused_and_the_others_are_sent);
+    tcase_add_loop_test(tests, what_is_not_about_the_message_is_never_its_end, 0,
+                        (int)COUNT_OF(stops));
     tcase_add_test(tests, a_server_that_comes_and_goes_gets_each_message_once);
     tcase_add_test(tests, what_stood_open_is_unknown_at_once_without_a_server);
     tcase_add_test(tests, closing_does_not_wait_for_a_server_that_is_not_there);

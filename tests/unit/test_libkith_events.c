@@ -7,7 +7,8 @@
 #include "kith/v1/loyalty.pb-c.h"
 #include "tests/unit/libkith_fixture.h"
 
-/* The client has the protocol's bounds written down by itself; they must be the services'. */
+/* The client has the protocol's bounds written down by itself; they must be the services'.
+ * NOLINTBEGIN(misc-redundant-expression): that both sides are equal is what is asserted. */
 _Static_assert(KITH_ID_BYTES == LIMIT_ID_BYTES, "ids");
 _Static_assert(KITH_BODY_BYTES == LIMIT_BODY_BYTES, "bodies");
 _Static_assert(KITH_BATCH_EVENTS == LIMIT_BATCH_ITEMS, "batches");
@@ -15,6 +16,7 @@ _Static_assert(KITH_EVENT_BYTES == LIMIT_EVENT_BYTES, "events");
 _Static_assert(KITH_EVENT_ATTRIBUTES == LIMIT_ATTRIBUTES, "attributes");
 _Static_assert(KITH_TEXT_BYTES == LIMIT_TEXT_BYTES, "texts");
 _Static_assert(KITH_WAIT_POSITIONS == LIMIT_FEEDS, "positions");
+/* NOLINTEND(misc-redundant-expression) */
 
 #define SHORT_MS 300
 #define RUNS_MAX 8
