@@ -95,7 +95,8 @@ bool segmentation_core_due(const struct view *view, struct segmentation_front *f
 /* ---- figures */
 
 void segmentation_core_work_load(const struct view *view, struct segmentation_work *work,
-                                 struct customer_id id, size_t records)
+                                 struct customer_id id,
+                                 const struct segmentation_customer *customer)
 {
     if (work->is_loaded && work->version == work->rules->version &&
         customer_id_equal(work->customer, id)) {
@@ -103,7 +104,8 @@ void segmentation_core_work_load(const struct view *view, struct segmentation_wo
     }
     struct segmentation_figures into = { .figures = work->figures,
                                          .count = work->rules->rules.feature_count,
-                                         .records = records };
+                                         .records = customer->figures,
+                                         .bits = customer->figure_bits };
     segmentation_figures_load(view, id, &into);
     work->is_loaded = true;
     work->version = work->rules->version;
@@ -158,8 +160,7 @@ static bool attribute_answer(void *context, struct span name, struct rules_attri
 
 struct rules_values segmentation_core_values(struct segmentation_answers *answers, int64_t now_ms)
 {
-    segmentation_core_work_load(answers->view, answers->work, answers->id,
-                                answers->customer->figures);
+    segmentation_core_work_load(answers->view, answers->work, answers->id, answers->customer);
     return (struct rules_values){ .context = answers,
                                   .now_ms = now_ms,
                                   .window = window_answer,
@@ -175,7 +176,7 @@ struct decision {
     const struct segmentation_rules *rules;
     struct customer_id id;
     struct segmentation_customer customer;
-    struct segmentation_membership memberships[RULES_SEGMENTS_MAX];
+    uint32_t segments[RULES_SEGMENTS_MAX]; /* that it belongs to */
     struct segmentation_moves *moves;
 };
 
@@ -204,10 +205,25 @@ static bool rules_have(const struct segmentation_rules *rules, uint32_t number)
     return false;
 }
 
+static void memberships_find(struct decision *decision)
+{
+    const struct segmentation_customer *customer = &decision->customer;
+    if (customer->segment_count == customer->memberships) {
+        memcpy(decision->segments, customer->segments,
+               customer->segment_count * sizeof customer->segments[0]);
+        return;
+    }
+    struct segmentation_membership memberships[RULES_SEGMENTS_MAX];
+    segmentation_memberships_load(decision->view, decision->id, memberships, customer->memberships);
+    for (size_t i = 0; i < customer->memberships; i++) {
+        decision->segments[i] = memberships[i].segment;
+    }
+}
+
 static bool is_member(const struct decision *decision, uint32_t number)
 {
     for (size_t i = 0; i < decision->customer.memberships; i++) {
-        if (decision->memberships[i].segment == number) {
+        if (decision->segments[i] == number) {
             return true;
         }
     }
@@ -222,11 +238,11 @@ void segmentation_core_decide(const struct view *view, struct segmentation_work 
     moves->count = 0;
     bool known = segmentation_customer_load(view, id, &decision.customer);
     assert(known && decision.customer.version == work->rules->version);
-    segmentation_memberships_load(view, id, decision.memberships, decision.customer.memberships);
+    memberships_find(&decision);
     for (size_t i = 0; i < decision.customer.memberships; i++) {
         struct segmentation_segment segment = { .members = 0 };
-        if (!rules_have(work->rules, decision.memberships[i].segment)) {
-            bool named = segmentation_segment_load(view, decision.memberships[i].segment, &segment);
+        if (!rules_have(work->rules, decision.segments[i])) {
+            bool named = segmentation_segment_load(view, decision.segments[i], &segment);
             assert(named);
             move_add(&decision, segment.name, false);
         }
@@ -286,13 +302,13 @@ void segmentation_core_move_evolve(const struct change *change,
         segmentation_membership_put(change, move->customer, &membership);
         segmentation_member_put(change, number, segmentation_name_span(&text), move->customer);
         segment.members += 1;
-        customer.memberships += 1;
+        segmentation_customer_join(&customer, number);
     } else {
-        assert(segment.members > 0 && customer.memberships > 0);
+        assert(segment.members > 0);
         segmentation_membership_delete(change, move->customer, number);
         segmentation_member_delete(change, number, segmentation_name_span(&text));
         segment.members -= 1;
-        customer.memberships -= 1;
+        segmentation_customer_leave(&customer, number);
     }
     segmentation_segment_put(change, number, &segment);
     segmentation_customer_put(change, move->customer, &customer);

@@ -57,9 +57,10 @@ struct segmentation_work {
     bool changed[RULES_FEATURES_MAX];
 };
 
-/* The customer's figures, of which state has `records`. */
+/* The customer's figures. */
 void segmentation_core_work_load(const struct view *view, struct segmentation_work *work,
-                                 struct customer_id id, size_t records);
+                                 struct customer_id id,
+                                 const struct segmentation_customer *customer);
 
 /* What an event says of an attribute. */
 struct segmentation_said {

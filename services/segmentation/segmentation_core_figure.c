@@ -60,15 +60,20 @@ static void figures_count(struct hand *hand, int64_t at_ms, const struct segment
 static void figures_load(struct hand *hand)
 {
     size_t count = hand->work->rules->rules.feature_count;
-    segmentation_core_work_load(&hand->change->view, hand->work, hand->id, hand->customer.figures);
+    segmentation_core_work_load(&hand->change->view, hand->work, hand->id, &hand->customer);
     memset(hand->work->changed, 0, count * sizeof hand->work->changed[0]);
 }
 
 static void figures_put(struct hand *hand)
 {
     hand->customer.figures = 0;
+    hand->customer.figure_bits = 0;
     for (size_t i = 0; i < hand->work->rules->rules.feature_count; i++) {
-        hand->customer.figures += hand->work->figures[i].count > 0 ? 1 : 0;
+        bool is_there = hand->work->figures[i].count > 0;
+        hand->customer.figures += is_there ? 1 : 0;
+        if (is_there && i < SEGMENTATION_FIGURE_BITS) {
+            hand->customer.figure_bits |= UINT64_C(1) << i;
+        }
         if (hand->work->changed[i]) {
             segmentation_figure_put(hand->change, hand->id, (uint16_t)i, &hand->work->figures[i]);
         }
@@ -406,6 +411,7 @@ void segmentation_core_visit_evolve(const struct change *change, struct segmenta
     hand.customer.version = work->rules->version;
     segmentation_figures_delete(change, id, hand.customer.figures);
     hand.customer.figures = 0;
+    hand.customer.figure_bits = 0;
     work->is_loaded = false;
     figures_load(&hand);
     ahead_evolve(&hand, false);

@@ -5,7 +5,9 @@
 #include <string.h>
 
 /* Sizes of values, version byte included; those with a text without it. */
-#define CUSTOMER_FIXED_BYTES (1 + 4 + 4 * 8 + 2 * 4 + 4 + 1)
+/* Version 1 ended with the subject. */
+#define CUSTOMER_VERSION 2
+#define CUSTOMER_FIXED_BYTES (1 + 4 + 4 * 8 + 2 * 4 + 4 + 1 + 8 + 1 + SEGMENTATION_LISTED_MAX * 4)
 #define ATTRIBUTE_FIXED_BYTES (1 + 8 + 1 + 8)
 #define ENTRY_FIXED_BYTES (1 + 8 + 1)
 #define FIGURE_BYTES (1 + 8 + 16 + 8)
@@ -69,6 +71,63 @@ struct segmentation_customer segmentation_customer_new(void)
                                            .newest_ms = INT64_MIN };
 }
 
+void segmentation_customer_join(struct segmentation_customer *customer, uint32_t segment)
+{
+    uint32_t at = customer->memberships++;
+    if (customer->segment_count != at || at == SEGMENTATION_LISTED_MAX) {
+        customer->segment_count = SEGMENTATION_UNLISTED;
+        return;
+    }
+    while (at > 0 && customer->segments[at - 1] > segment) {
+        customer->segments[at] = customer->segments[at - 1];
+        at -= 1;
+    }
+    customer->segments[at] = segment;
+    customer->segment_count = (uint8_t)customer->memberships;
+}
+
+void segmentation_customer_leave(struct segmentation_customer *customer, uint32_t segment)
+{
+    assert(customer->memberships > 0);
+    customer->memberships -= 1;
+    if (customer->memberships == 0) {
+        customer->segment_count = 0;
+        return;
+    }
+    if (customer->segment_count == SEGMENTATION_UNLISTED) {
+        return;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < customer->segment_count; i++) {
+        if (customer->segments[i] != segment) {
+            customer->segments[kept++] = customer->segments[i];
+        }
+    }
+    assert(kept == customer->memberships);
+    customer->segment_count = (uint8_t)kept;
+}
+
+static void places_read(struct record_reader *reader, struct segmentation_customer *customer)
+{
+    customer->figure_bits = record_read64(reader);
+    customer->segment_count = record_read8(reader);
+    bool is_listed = customer->segment_count != SEGMENTATION_UNLISTED;
+    assert(!is_listed || customer->segment_count <= SEGMENTATION_LISTED_MAX);
+    for (size_t i = 0; is_listed && i < customer->segment_count; i++) {
+        customer->segments[i] = record_read32(reader);
+    }
+}
+
+static void places_write(struct record_writer *writer, const struct segmentation_customer *customer)
+{
+    bool is_listed = customer->segment_count != SEGMENTATION_UNLISTED;
+    record_write64(writer, customer->figure_bits);
+    record_write8(writer, customer->segment_count);
+    for (size_t i = 0; is_listed && i < customer->segment_count; i++) {
+        record_write32(writer, customer->segments[i]);
+    }
+}
+
 bool segmentation_customer_load(const struct view *view, struct customer_id id,
                                 struct segmentation_customer *customer)
 {
@@ -78,7 +137,10 @@ bool segmentation_customer_load(const struct view *view, struct customer_id id,
     if (!record_get(view, SEGMENTATION_TABLE_CUSTOMER, &key, &value)) {
         return false;
     }
-    struct record_reader reader = record_reader_of(value, RECORD_VERSION);
+    assert(value.size > 0);
+    bool is_listed = value.data[0] == CUSTOMER_VERSION;
+    struct record_reader reader =
+        record_reader_of(value, is_listed ? CUSTOMER_VERSION : RECORD_VERSION);
     customer->version = record_read32(&reader);
     customer->events = record_read64(&reader);
     customer->due_ms = record_read_signed(&reader);
@@ -90,6 +152,11 @@ bool segmentation_customer_load(const struct view *view, struct customer_id id,
     customer->subject.size = record_read8(&reader);
     assert(customer->subject.size <= SEGMENTATION_SUBJECT_BYTES);
     record_read_into(&reader, customer->subject.bytes, customer->subject.size);
+    if (is_listed) {
+        places_read(&reader, customer);
+    } else if (customer->memberships > 0) {
+        customer->segment_count = SEGMENTATION_UNLISTED;
+    }
     record_read_end(&reader);
     return true;
 }
@@ -98,7 +165,7 @@ void segmentation_customer_put(const struct change *change, struct customer_id i
                                const struct segmentation_customer *customer)
 {
     uint8_t value[CUSTOMER_FIXED_BYTES + SEGMENTATION_SUBJECT_BYTES] = { 0 };
-    struct record_writer writer = record_writer_of(value, sizeof value, RECORD_VERSION);
+    struct record_writer writer = record_writer_of(value, sizeof value, CUSTOMER_VERSION);
     record_write32(&writer, customer->version);
     record_write64(&writer, customer->events);
     record_write_signed(&writer, customer->due_ms);
@@ -109,7 +176,7 @@ void segmentation_customer_put(const struct change *change, struct customer_id i
     record_write32(&writer, customer->subject.key_id);
     record_write8(&writer, customer->subject.size);
     record_write_bytes(&writer, span_of(customer->subject.bytes, customer->subject.size));
-
+    places_write(&writer, customer);
     struct segmentation_key key = segmentation_customer_key(id);
     record_put(change, SEGMENTATION_TABLE_CUSTOMER, &key, record_written(&writer));
 }
@@ -260,14 +327,9 @@ struct figures_walk {
     size_t left;
 };
 
-static bool figure_visit(void *argument, struct span key, struct span value)
+static void figure_decode(struct span value, struct segmentation_figure *figure)
 {
-    struct figures_walk *walk = argument;
-    uint16_t feature = 0;
-    enum status status = segmentation_feature_key_decode(key, &feature);
-    assert(status == STATUS_OK && feature < walk->into->count);
     struct record_reader reader = record_reader_of(value, RECORD_VERSION);
-    struct segmentation_figure *figure = &walk->into->figures[feature];
     figure->count = record_read64(&reader);
     uint64_t high = record_read64(&reader);
     uint64_t low = record_read64(&reader);
@@ -276,15 +338,38 @@ static bool figure_visit(void *argument, struct span key, struct span value)
     figure->oldest_ms = record_read_signed(&reader);
     record_read_end(&reader);
     assert(figure->count > 0);
+}
+
+static bool figure_visit(void *argument, struct span key, struct span value)
+{
+    struct figures_walk *walk = argument;
+    uint16_t feature = 0;
+    enum status status = segmentation_feature_key_decode(key, &feature);
+    assert(status == STATUS_OK && feature < walk->into->count);
+    figure_decode(value, &walk->into->figures[feature]);
     walk->left -= 1;
     return walk->left > 0;
+}
+
+static void figures_get(const struct view *view, struct customer_id id,
+                        const struct segmentation_figures *into)
+{
+    for (uint64_t bits = into->bits; bits != 0; bits &= bits - 1) {
+        uint16_t feature = (uint16_t)__builtin_ctzll(bits);
+        struct segmentation_key key = segmentation_feature_key(id, feature);
+        struct span value = { 0 };
+        bool found = record_get(view, SEGMENTATION_TABLE_FEATURE, &key, &value);
+        assert(found && feature < into->count);
+        figure_decode(value, &into->figures[feature]);
+    }
 }
 
 void segmentation_figures_load(const struct view *view, struct customer_id id,
                                const struct segmentation_figures *into)
 {
     memset(into->figures, 0, into->count * sizeof *into->figures);
-    if (into->records == 0) {
+    if ((size_t)__builtin_popcountll(into->bits) == into->records) {
+        figures_get(view, id, into);
         return;
     }
     struct figures_walk walk = { .into = into, .left = into->records };

@@ -37,6 +37,11 @@ struct segmentation_subject {
 struct segmentation_subject segmentation_subject_of(struct sealed sealed);
 struct sealed segmentation_subject_sealed(const struct segmentation_subject *subject);
 
+/* Customers belong to few segments at a time. */
+#define SEGMENTATION_LISTED_MAX 8
+#define SEGMENTATION_UNLISTED UINT8_MAX
+#define SEGMENTATION_FIGURE_BITS 64
+
 struct segmentation_customer {
     struct segmentation_subject subject; /* as it was first seen: lists are ordered by it */
     uint32_t version;                    /* of the rules that features and memberships are of */
@@ -48,7 +53,14 @@ struct segmentation_customer {
     int64_t newest_ms; /* none is newer */
     uint32_t figures;  /* records */
     uint32_t memberships;
+    /* Where its records are, so that they need not be looked for at all. */
+    uint64_t figure_bits;  /* bit i: of feature i; as many as `figures`, or they say nothing */
+    uint8_t segment_count; /* as many as `memberships`; SEGMENTATION_UNLISTED: not known */
+    uint32_t segments[SEGMENTATION_LISTED_MAX]; /* ascending */
 };
+/* A membership more, or one less. */
+void segmentation_customer_join(struct segmentation_customer *customer, uint32_t segment);
+void segmentation_customer_leave(struct segmentation_customer *customer, uint32_t segment);
 /* One that was never seen. */
 struct segmentation_customer segmentation_customer_new(void);
 /* What lists name a customer by: the identifier's text, or the id in hexadecimal while the
@@ -119,12 +131,13 @@ void segmentation_entry_put(const struct change *change, struct segmentation_eve
                             const struct segmentation_entry *entry);
 void segmentation_entry_delete(const struct change *change, struct segmentation_event_key key);
 
-/* The figures of a customer that has `records` of them; sets the others to zeroes up to
- * `count`, beyond which there are none (asserted). */
+/* The figures of a customer that has `records` of them, at `bits` if those are as many; sets
+ * the others to zeroes up to `count`, beyond which there are none (asserted). */
 struct segmentation_figures {
     struct segmentation_figure *figures;
     size_t count;
     size_t records;
+    uint64_t bits;
 };
 void segmentation_figures_load(const struct view *view, struct customer_id id,
                                const struct segmentation_figures *into);

@@ -484,6 +484,72 @@ START_TEST(a_segment_that_left_the_rules_is_left_by_its_members)
 }
 END_TEST
 
+START_TEST(segments_of_a_customer_are_listed_as_long_as_they_are_few)
+{
+    struct segmentation_customer customer = segmentation_customer_new();
+    for (uint32_t i = 0; i < SEGMENTATION_LISTED_MAX; i++) {
+        segmentation_customer_join(&customer, 100 - i);
+        ck_assert_uint_eq(customer.segment_count, i + 1);
+        ck_assert_uint_eq(customer.segments[0], 100 - i);
+    }
+    segmentation_customer_leave(&customer, 97);
+    ck_assert_uint_eq(customer.segment_count, SEGMENTATION_LISTED_MAX - 1);
+    ck_assert_uint_eq(customer.segments[SEGMENTATION_LISTED_MAX - 4], 98);
+    segmentation_customer_join(&customer, 97);
+    /* One more than the list takes, and then nothing is known until all are gone. */
+    segmentation_customer_join(&customer, 7);
+    ck_assert_uint_eq(customer.segment_count, SEGMENTATION_UNLISTED);
+    segmentation_customer_leave(&customer, 7);
+    ck_assert_uint_eq(customer.segment_count, SEGMENTATION_UNLISTED);
+    for (uint32_t i = 0; i < SEGMENTATION_LISTED_MAX; i++) {
+        segmentation_customer_leave(&customer, 100 - i);
+    }
+    ck_assert_uint_eq(customer.memberships, 0);
+    ck_assert_uint_eq(customer.segment_count, 0);
+}
+END_TEST
+
+START_TEST(a_customer_may_belong_to_more_segments_than_are_listed)
+{
+    enum { SEGMENTS = SEGMENTATION_LISTED_MAX + 3 };
+    char names[SEGMENTS][4];
+    for (uint32_t i = 0; i < SEGMENTS; i++) {
+        (void)snprintf(names[i], sizeof names[i], "s%u", i);
+        segment_add(&builder, names[i], count_of(10 + i, 1));
+    }
+    rules_put(&fixture);
+    happen(&fixture, 1, "purchase", FIXTURE_NOW_MS, 100);
+    ck_assert_uint_eq(fixture.move_count, SEGMENTS);
+    for (uint32_t i = 0; i < SEGMENTS; i++) {
+        time_pass(&fixture, FIXTURE_NOW_MS + days_ms(10 + i));
+        ck_assert_uint_eq(fixture.move_count, SEGMENTS + i + 1);
+        ck_assert_uint_eq(members_of(&fixture, names[i]), 0);
+    }
+}
+END_TEST
+
+START_TEST(a_customer_as_version_1_wrote_it_is_read)
+{
+    rules_of_one(count_of(10, 1));
+    happen(&fixture, 1, "purchase", FIXTURE_NOW_MS, 100);
+    struct segmentation_key key = segmentation_customer_key(customer_of(1));
+    struct span value = { 0 };
+    ck_assert(
+        view_get(&fixture.view, SEGMENTATION_TABLE_CUSTOMER, segmentation_key_span(&key), &value));
+    /* It ended before the bits of figures, and the one segment. */
+    uint8_t old[256];
+    size_t size = value.size - 8 - 1 - 4;
+    memcpy(old, value.data, size);
+    old[0] = 1;
+    change_put(&fixture.change, SEGMENTATION_TABLE_CUSTOMER, segmentation_key_span(&key),
+               span_of(old, size));
+    fixture.work->is_loaded = false;
+    time_pass(&fixture, FIXTURE_NOW_MS + days_ms(10));
+    ck_assert_uint_eq(members_of(&fixture, "s"), 0);
+    ck_assert_uint_eq(memory_view_count(fixture.memory, SEGMENTATION_TABLE_FEATURE), 0);
+}
+END_TEST
+
 static void front_is(const struct segmentation_front *front)
 {
     struct segmentation_front found = segmentation_front_unknown();
@@ -724,6 +790,9 @@ static Suite *suite_of_segmentation(void)
     tcase_add_test(tcase, an_event_touches_its_customers_records_and_no_others);
     tcase_add_test(tcase, new_rules_take_every_customer_over_with_figures_from_history);
     tcase_add_test(tcase, a_segment_that_left_the_rules_is_left_by_its_members);
+    tcase_add_test(tcase, segments_of_a_customer_are_listed_as_long_as_they_are_few);
+    tcase_add_test(tcase, a_customer_may_belong_to_more_segments_than_are_listed);
+    tcase_add_test(tcase, a_customer_as_version_1_wrote_it_is_read);
     tcase_add_test(tcase, the_front_that_is_kept_is_the_one_that_is_found);
     tcase_add_test(tcase, visits_are_due_since_the_rules_changed_and_go_on_where_they_stood);
     tcase_add_test(tcase, a_visit_at_a_due_instant_stands_at_that_instant);
