@@ -34,10 +34,8 @@ def namespace_enter():
         suite.skip("only root may mount a small disk")
     if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNS) != 0:
         suite.skip(f"no mount namespace: {os.strerror(ctypes.get_errno())}")
-    done = subprocess.run(["mount", "--make-rprivate", "/"], capture_output=True, text=True,
-                          check=False)
-    if done.returncode != 0:
-        suite.skip(f"a mount is not permitted: {done.stderr.strip()}")
+    # Below a chroot "/" is no mount of its own, and then it is whoever made that who saw to it.
+    subprocess.run(["mount", "--make-rprivate", "/"], capture_output=True, check=False)
 
 
 class SmallDisk(suite.Suite):
