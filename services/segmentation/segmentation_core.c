@@ -3,6 +3,7 @@
 #include "services/segmentation/segmentation_core_what.h"
 
 #include <assert.h>
+#include <string.h>
 
 /* ---- rules */
 

@@ -5,6 +5,8 @@
  */
 #include "tests/unit/segmentation_fixture.h"
 
+#include <stdio.h>
+
 static struct fixture fixture;
 static struct rules_builder builder;
 
