@@ -338,9 +338,13 @@ static enum status until_handle(void *service, struct turn *turn, struct span bo
                                 struct reply *reply)
 {
     struct request request = { 0 };
+    struct span asked = body;
     uint64_t count = 0;
-    enum status status = get_handle(service, turn, body, reply);
-    if (status == STATUS_OK && request_decode(body, &request)) {
+    while (asked.size > 0 && asked.data[asked.size - 1] == ' ') {
+        asked.size -= 1; /* it may be filled up, to be as long as a test wants it */
+    }
+    enum status status = get_handle(service, turn, asked, reply);
+    if (status == STATUS_OK && request_decode(asked, &request)) {
         reply->is_early = sum_get(turn_view(turn), request.customer, &count) < request.n;
     }
     return status;

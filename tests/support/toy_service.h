@@ -10,7 +10,7 @@
  *   toy.Bad     command   malformed
  *   toy.Abort   command   to be sent again
  *   toy.Get     question  a customer's sum
- *   toy.Until   question  the same, once it has come to an amount
+ *   toy.Until   question  the same, once it has come to an amount; blanks may follow
  *
  * It folds what other toys have added, and what they emit of that where it is told to, by
  * emitting an echo, and sets a timer for some. Its one rule is a factor: the digit with
