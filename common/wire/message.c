@@ -4,6 +4,7 @@
 #include "kith/v1/wire.pb-c.h"
 
 #include <assert.h>
+#include <string.h>
 
 void *request_unpack(const ProtobufCMessageDescriptor *descriptor, struct span body,
                      struct arena *arena, struct refusal *refusal)
@@ -43,6 +44,17 @@ bool request_limit_check(uint32_t given, uint32_t *limit, struct refusal *refusa
     }
     refusal_violation(refusal, "limit", "at most 1000", "ask for the next page instead");
     return false;
+}
+
+char *message_text(struct arena *arena, struct span text)
+{
+    char *copy = arena_allocate(arena, text.size + 1);
+    assert(copy != NULL);
+    if (text.size > 0) {
+        memcpy(copy, text.data, text.size);
+    }
+    copy[text.size] = '\0';
+    return copy;
 }
 
 void message_append(const ProtobufCMessage *message, struct buffer *out)

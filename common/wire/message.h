@@ -33,6 +33,9 @@ bool request_limit_check(uint32_t given, uint32_t *limit, struct refusal *refusa
 
 /* ---- replies, facts and records; each appends to `out`, which has room for it (asserted) */
 
+/* A text as protobuf-c wants it: in the arena, which has room for it (asserted), and ended by
+ * a NUL. */
+char *message_text(struct arena *arena, struct span text);
 void message_append(const ProtobufCMessage *message, struct buffer *out);
 /* One element of the repeated field `field`. */
 void message_element_append(uint32_t field, const ProtobufCMessage *message, struct buffer *out);

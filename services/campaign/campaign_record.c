@@ -15,18 +15,6 @@ _Static_assert(CAMPAIGN_RECORD_SCHEDULE_RAN == (int)KITH__V1__CAMPAIGN_RECORD__R
 
 /* ---- pieces, written */
 
-/* A text that ends with a NUL, for protobuf-c. */
-static char *text_copy(struct arena *arena, struct span text)
-{
-    char *copy = arena_allocate(arena, text.size + 1);
-    assert(copy != NULL);
-    if (text.size > 0) {
-        memcpy(copy, text.data, text.size);
-    }
-    copy[text.size] = '\0';
-    return copy;
-}
-
 static ProtobufCBinaryData customer_bytes(const struct customer_id *customer)
 {
     return pb_bytes(span_of(customer->bytes, sizeof customer->bytes));
@@ -47,10 +35,10 @@ static Kith__V1__CampaignPlan plan_write(const struct campaign_plan *plan, struc
     Kith__V1__CampaignPlan message = KITH__V1__CAMPAIGN_PLAN__INIT;
     message.has_dispatch = true;
     message.dispatch = pb_bytes(span_of(plan->dispatch.bytes, sizeof plan->dispatch.bytes));
-    message.campaign = text_copy(arena, campaign_name_span(&plan->campaign));
+    message.campaign = message_text(arena, campaign_name_span(&plan->campaign));
     message.has_trigger = true;
     message.trigger = (Kith__V1__DispatchTrigger)plan->trigger;
-    message.step = text_copy(arena, span_of(plan->step.text, plan->step.size));
+    message.step = message_text(arena, span_of(plan->step.text, plan->step.size));
     return message;
 }
 
@@ -72,7 +60,7 @@ static void moved_append(const struct campaign_moved *moved, struct arena *arena
     for (size_t i = 0; i < moved->contact_count; i++) {
         written.values[i] = sealed_write(moved->contact[i].value);
         kith__v1__contact_attribute__init(&written.contact[i]);
-        written.contact[i].name = text_copy(arena, moved->contact[i].name);
+        written.contact[i].name = message_text(arena, moved->contact[i].name);
         written.contact[i].value = &written.values[i];
         written.contact_pointers[i] = &written.contact[i];
     }
@@ -85,7 +73,7 @@ static void moved_append(const struct campaign_moved *moved, struct arena *arena
     message.has_customer = true;
     message.customer = customer_bytes(&moved->customer);
     message.subject = &subject;
-    message.segment = text_copy(arena, campaign_name_span(&moved->segment));
+    message.segment = message_text(arena, campaign_name_span(&moved->segment));
     message.has_entered = true;
     message.entered = moved->entered;
     message.has_at_ms = true;
@@ -120,7 +108,7 @@ static void schedule_ran_append(const struct campaign_schedule_ran *ran, struct 
                                 struct buffer *out)
 {
     Kith__V1__CampaignScheduleRan message = KITH__V1__CAMPAIGN_SCHEDULE_RAN__INIT;
-    message.campaign = text_copy(arena, campaign_name_span(&ran->campaign));
+    message.campaign = message_text(arena, campaign_name_span(&ran->campaign));
     message.has_due_ms = true;
     message.due_ms = ran->due_ms;
     message.has_after = ran->has_after;

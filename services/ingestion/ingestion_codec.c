@@ -160,18 +160,6 @@ void ingestion_retry_reply_encode(uint64_t seq, struct buffer *out)
     message_append(&reply.base, out);
 }
 
-/* protobuf-c wants a NUL at the end. */
-static char *text_copy(struct span text, struct arena *arena)
-{
-    char *copy = arena_allocate(arena, text.size + 1);
-    assert(copy != NULL);
-    if (text.size > 0) {
-        memcpy(copy, text.data, text.size);
-    }
-    copy[text.size] = '\0';
-    return copy;
-}
-
 void ingestion_list_entry_encode(const struct ingestion_entry *entry, struct span content,
                                  struct arena *arena, struct buffer *out)
 {
@@ -180,9 +168,9 @@ void ingestion_list_entry_encode(const struct ingestion_entry *entry, struct spa
     message.entry = entry->number;
     message.has_reason = true;
     message.reason = (Kith__V1__QuarantineReason)entry->reason;
-    message.explanation = text_copy(entry->explanation, arena);
-    message.source = text_copy(entry->source, arena);
-    message.id = text_copy(entry->id, arena);
+    message.explanation = message_text(arena, entry->explanation);
+    message.source = message_text(arena, entry->source);
+    message.id = message_text(arena, entry->id);
     message.has_recorded_at_ms = true;
     message.recorded_at_ms = entry->recorded_at_ms;
     message.has_content = content.size > 0;
@@ -213,9 +201,9 @@ void ingestion_quarantined_encode(const struct ingestion_entry *entry, struct sp
     fact.entry = entry->number;
     fact.has_reason = true;
     fact.reason = (Kith__V1__QuarantineReason)entry->reason;
-    fact.explanation = text_copy(entry->explanation, arena);
-    fact.source = text_copy(entry->source, arena);
-    fact.id = text_copy(entry->id, arena);
+    fact.explanation = message_text(arena, entry->explanation);
+    fact.source = message_text(arena, entry->source);
+    fact.id = message_text(arena, entry->id);
     fact.content = &sealed;
     fact.has_raw = true;
     fact.raw = entry->raw;

@@ -15,18 +15,6 @@
 /* Amounts are shown in units of two fraction digits. */
 #define MONEY_DIGITS 2
 
-/* A text that ends with a NUL, for protobuf-c. */
-static char *text_copy(struct arena *arena, struct span text)
-{
-    char *copy = arena_allocate(arena, text.size + 1);
-    assert(copy != NULL);
-    if (text.size > 0) {
-        memcpy(copy, text.data, text.size);
-    }
-    copy[text.size] = '\0';
-    return copy;
-}
-
 /* ---- private records, written */
 
 static ProtobufCBinaryData customer_bytes(const struct customer_id *customer)
@@ -60,13 +48,13 @@ static void said_write(const struct segmentation_event *event, struct arena *are
         const struct segmentation_said *from = &event->said[i];
         Kith__V1__ProfileAttribute *said = &written->said[i];
         kith__v1__profile_attribute__init(said);
-        said->name = text_copy(arena, from->name);
+        said->name = message_text(arena, from->name);
         written->pointers[i] = said;
         if (from->personal) {
             said->personal = personal_write(from, &written->personal[i]);
             continue;
         }
-        said->text = from->text.size > 0 ? text_copy(arena, from->text) : NULL;
+        said->text = from->text.size > 0 ? message_text(arena, from->text) : NULL;
         said->has_integer = from->has_integer;
         said->integer = from->integer;
     }
@@ -84,8 +72,8 @@ static void event_write(const struct segmentation_event *event, struct arena *ar
     message.has_customer = true;
     message.customer = customer_bytes(&event->customer);
     message.subject = &subject;
-    message.type = text_copy(arena, event->type);
-    message.category = event->category.size > 0 ? text_copy(arena, event->category) : NULL;
+    message.type = message_text(arena, event->type);
+    message.category = event->category.size > 0 ? message_text(arena, event->category) : NULL;
     message.has_amount_minor = event->amount_minor != 0;
     message.amount_minor = event->amount_minor;
     message.has_occurred_at_ms = true;
