@@ -67,6 +67,7 @@ static void store_options_fill(struct process *process, uint32_t shard)
         .map_bytes = process->own->state_map_bytes,
         .memtable_bytes_max = process->own->memtable_bytes_max,
         .checkpoint_records = process->own->checkpoint_records,
+        .has_flush_thread = true,
     };
     process->journal_options = (struct journal_options){
         .path = process->journal_path,

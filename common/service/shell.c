@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* While memory is at its bound a turn makes this many pieces of checkpoint, not one. */
-#define STEPS_AT_BOUND 8
 /* How soon it is looked again whether feeds have come to their end. */
 #define EFFECTS_LOOK_MS 50
 
@@ -228,19 +226,14 @@ static enum status checkpoint_consider(struct shell *shell)
         checkpoint_begin(shell);
         running = true;
     }
-    size_t steps =
-        store_memory_bytes(store) >= shell->options.limits->memtable_bytes_max ? STEPS_AT_BOUND : 1;
-    for (size_t i = 0; i < steps && running; i++) {
-        enum status status = store_checkpoint_step(store);
-        if (status != STATUS_OK) {
-            return status;
-        }
-        running = store_checkpoint_running(store);
-        if (!running) {
-            checkpoint_done(shell);
-        }
+    if (!running) {
+        return STATUS_OK;
     }
-    return STATUS_OK;
+    enum status status = store_checkpoint_step(store);
+    if (status == STATUS_OK && !store_checkpoint_running(store)) {
+        checkpoint_done(shell);
+    }
+    return status;
 }
 
 /* ---- the turn */
@@ -353,9 +346,11 @@ int64_t shell_wait_ms(struct shell *shell)
     int64_t wait_ms = READERS_CHECK_MS;
     int64_t due_ms = 0;
     const struct service_definition *definition = shell->definition;
-    if ((shell->has_waiting && time_is_known(shell)) ||
-        store_checkpoint_running(shell->options.store) || feeds_have_work(shell)) {
+    if ((shell->has_waiting && time_is_known(shell)) || feeds_have_work(shell)) {
         return 0;
+    }
+    if (store_checkpoint_running(shell->options.store)) {
+        wait_ms = store_checkpoint_look_ms(shell->options.store);
     }
     if (shell->space.full != NULL) {
         wait_until(&wait_ms, now, shell->space.check_at_ms);

@@ -81,8 +81,11 @@ void space_check(struct shell *shell)
 
 size_t space_turn_bytes(const struct shell *shell)
 {
-    size_t most = shell->options.limits->turn_bytes_max;
-    return shell->space.is_tight && most > TIGHT_TURN_BYTES ? TIGHT_TURN_BYTES : most;
+    const struct suite_service *limits = shell->options.limits;
+    bool is_small = shell->space.is_tight ||
+                    store_memory_bytes(shell->options.store) >= limits->memtable_bytes_max;
+    return is_small && limits->turn_bytes_max > TIGHT_TURN_BYTES ? TIGHT_TURN_BYTES
+                                                                 : limits->turn_bytes_max;
 }
 
 bool space_wants_checkpoint(const struct shell *shell)

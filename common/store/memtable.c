@@ -1,42 +1,35 @@
 /*
- * A skip list in an arena, and beside it a hash table of its entries.
+ * A hash table of entries in an arena, and for each table that is scanned the order of its
+ * entries.
  *
- * The list has the order, for scans and for the run. The table answers the most frequent
- * question, whether a key is here at all, with one or two looks at memory where the list
- * needs a dozen: most keys that are asked for are in a layer below.
- *
- * How high an entry stands follows from the hash of its key, so that the same puts build the
- * same list in every run. Each link carries the first bytes of the key that it leads to:
- * most comparisons then need no look at the entry itself.
+ * Most keys that are asked for are in a layer below, and most tables are only asked for single
+ * keys: one look at memory says that a key is not here. The order costs several, so it is made
+ * for those tables only that somebody scans, and when he first does.
  */
 #include "common/store/memtable.h"
 
 #include "common/base/arena.h"
 #include "common/base/hash.h"
+#include "common/store/memtable_order.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* With one entry in four of a level also in the next, enough for 4^12 entries. */
-#define HEIGHT_MAX 12
 #define SLOTS_LEAST 64
+#define TABLES 256
 /* No bound of its own: who writes watches memtable_bytes() and slows down. */
 #define MEMTABLE_BYTES_MOST (SIZE_MAX / 4)
 
-struct memtable_link {
-    struct memtable_entry *entry; /* NULL: the end of the level */
-    uint64_t prefix;              /* of entry's key */
-};
-
 struct memtable_entry {
     uint8_t *value;
+    struct memtable_entry *older; /* of the same table, put before it; NULL: the first */
+    struct memtable_entry *next;  /* in order, where the table has one; NULL: the last */
     uint32_t value_size;
     uint32_t value_capacity;
     uint16_t key_size;
-    uint8_t height;
     bool tombstone;
-    struct memtable_link links[]; /* `height` of them, then the key, then the first value */
+    uint8_t key[]; /* then the first value */
 };
 
 /* Open addressing, linear probing; nothing is ever taken out. */
@@ -45,52 +38,27 @@ struct memtable_slot {
     struct memtable_entry *entry; /* NULL: free, and the end of a probe */
 };
 
+struct memtable_table {
+    struct memtable_entry *newest; /* NULL: it has no entry */
+    bool is_ordered;
+    struct memtable_order order;
+    struct memtable_entry *first; /* in order */
+};
+
 struct memtable {
     struct arena arena;
     struct memtable_slot *slots;
     size_t slot_count; /* a power of two, at least twice the entries */
     size_t count;
-    size_t height; /* of the highest entry */
-    struct memtable_link head[HEIGHT_MAX];
+    struct memtable_table tables[TABLES];
 };
-
-/* A search: the links that a new entry would stand behind, one for each level. */
-struct search {
-    struct span key;
-    uint64_t prefix;
-    struct memtable_link *path[HEIGHT_MAX];
-};
-
-/* Shorter keys are filled with zeroes: where prefixes differ they order as the keys do,
- * where they are equal nothing is said yet. */
-static uint64_t prefix_of(struct span key)
-{
-    uint8_t bytes[sizeof(uint64_t)] = { 0 };
-    if (key.size > 0) {
-        memcpy(bytes, key.data, key.size < sizeof bytes ? key.size : sizeof bytes);
-    }
-    return be64_get(bytes);
-}
 
 static uint64_t hash_of(struct span key)
 {
     return checksum_of(key, (struct span){ 0 });
 }
 
-/* From the upper half of the hash; the lower one has the place in the table. */
-static size_t height_of(uint64_t hash)
-{
-    uint32_t bits = (uint32_t)(hash >> 32);
-    size_t height = 1;
-    while (height < HEIGHT_MAX && (bits & 3) == 0) {
-        height++;
-        bits >>= 2;
-    }
-    return height;
-}
-
 /* ---- the hash table */
-
 /* The slot of the key, or the free one where it belongs. */
 static struct memtable_slot *slot_find(const struct memtable *memtable, struct span key,
                                        uint64_t hash)
@@ -120,15 +88,26 @@ static void slots_grow(struct memtable *memtable)
     free(old);
 }
 
-/* ---- the list */
+/* ---- the order of a table */
 
-static bool link_is_before(const struct memtable_link *link, uint64_t prefix, struct span key)
+static void entry_order(struct memtable *memtable, struct memtable_table *table,
+                        struct memtable_entry *entry)
 {
-    if (link->entry == NULL || link->prefix > prefix) {
-        return false;
-    }
-    return link->prefix < prefix || span_compare(memtable_entry_key(link->entry), key) < 0;
+    struct memtable_entry *before = memtable_order_insert(&table->order, &memtable->arena, entry);
+    struct memtable_entry **link = before != NULL ? &before->next : &table->first;
+    entry->next = *link;
+    *link = entry;
 }
+
+static void table_order(struct memtable *memtable, struct memtable_table *table)
+{
+    table->is_ordered = true;
+    for (struct memtable_entry *entry = table->newest; entry != NULL; entry = entry->older) {
+        entry_order(memtable, table, entry);
+    }
+}
+
+/* ---- entries */
 
 static void *arena_take(struct memtable *memtable, size_t size)
 {
@@ -137,46 +116,28 @@ static void *arena_take(struct memtable *memtable, size_t size)
     return memory;
 }
 
-static void path_find(struct memtable *memtable, struct search *search)
-{
-    struct memtable_link *links = memtable->head;
-    for (size_t level = HEIGHT_MAX; level-- > 0;) {
-        while (link_is_before(&links[level], search->prefix, search->key)) {
-            links = links[level].entry->links;
-        }
-        search->path[level] = &links[level];
-    }
-}
-
-static void entry_link(struct memtable *memtable, struct memtable_entry *entry)
-{
-    struct span key = memtable_entry_key(entry);
-    struct search search = { .key = key, .prefix = prefix_of(key) };
-    path_find(memtable, &search);
-    for (size_t level = 0; level < entry->height; level++) {
-        entry->links[level] = *search.path[level];
-        *search.path[level] = (struct memtable_link){ entry, search.prefix };
-    }
-    memtable->height = entry->height > memtable->height ? entry->height : memtable->height;
-}
-
 static struct memtable_entry *entry_allocate(struct memtable *memtable, struct span key,
-                                             size_t height, size_t value_capacity)
+                                             size_t value_capacity)
 {
-    assert(key.size <= UINT16_MAX);
-    size_t key_offset = sizeof(struct memtable_entry) + height * sizeof(struct memtable_link);
-    struct memtable_entry *entry = arena_take(memtable, key_offset + key.size + value_capacity);
-    uint8_t *key_bytes = (uint8_t *)entry + key_offset;
+    assert(key.size > 0 && key.size <= UINT16_MAX);
+    struct memtable_entry *entry = arena_take(memtable, sizeof *entry + key.size + value_capacity);
     *entry = (struct memtable_entry){
-        .value = key_bytes + key.size,
+        .value = entry->key + key.size,
         .value_capacity = (uint32_t)value_capacity,
         .key_size = (uint16_t)key.size,
-        .height = (uint8_t)height,
     };
-    if (key.size > 0) {
-        memcpy(key_bytes, key.data, key.size);
-    }
+    memcpy(entry->key, key.data, key.size);
     return entry;
+}
+
+static void entry_enlist(struct memtable *memtable, struct memtable_entry *entry)
+{
+    struct memtable_table *table = &memtable->tables[entry->key[0]];
+    entry->older = table->newest;
+    table->newest = entry;
+    if (table->is_ordered) {
+        entry_order(memtable, table, entry);
+    }
 }
 
 /* The entry of the key; a new one has room for a value of `value_capacity`. */
@@ -188,9 +149,9 @@ static struct memtable_entry *entry_obtain(struct memtable *memtable, struct spa
     if (slot->entry != NULL) {
         return slot->entry;
     }
-    struct memtable_entry *entry = entry_allocate(memtable, key, height_of(hash), value_capacity);
+    struct memtable_entry *entry = entry_allocate(memtable, key, value_capacity);
     *slot = (struct memtable_slot){ hash, entry };
-    entry_link(memtable, entry);
+    entry_enlist(memtable, entry);
     memtable->count++;
     if (memtable->count * 2 > memtable->slot_count) {
         slots_grow(memtable);
@@ -209,11 +170,14 @@ static void value_grow(struct memtable *memtable, struct memtable_entry *entry, 
     entry->value_capacity = (uint32_t)capacity;
 }
 
-void memtable_open(struct memtable **memtable)
+void memtable_open(struct memtable **memtable, size_t expected)
 {
     assert(*memtable == NULL);
     struct memtable *opened = memory_allocate(sizeof *opened);
-    *opened = (struct memtable){ .slot_count = SLOTS_LEAST, .height = 1 };
+    opened->slot_count = SLOTS_LEAST;
+    while (opened->slot_count < expected * 2) {
+        opened->slot_count *= 2;
+    }
     opened->slots = memory_allocate(opened->slot_count * sizeof *opened->slots);
     arena_init(&opened->arena, MEMTABLE_BYTES_MOST);
     *memtable = opened;
@@ -251,16 +215,15 @@ void memtable_delete(struct memtable *memtable, struct span key)
     entry->tombstone = true;
 }
 
-const struct memtable_entry *memtable_lower_bound(const struct memtable *memtable, struct span from)
+const struct memtable_entry *memtable_lower_bound(struct memtable *memtable, struct span from)
 {
-    uint64_t prefix = prefix_of(from);
-    const struct memtable_link *links = memtable->head;
-    for (size_t level = memtable->height; level-- > 0;) {
-        while (link_is_before(&links[level], prefix, from)) {
-            links = links[level].entry->links;
-        }
+    assert(from.size > 0);
+    struct memtable_table *table = &memtable->tables[from.data[0]];
+    if (!table->is_ordered) {
+        table_order(memtable, table);
     }
-    return links[0].entry;
+    const struct memtable_entry *before = memtable_order_before(&table->order, from);
+    return before != NULL ? before->next : table->first;
 }
 
 const struct memtable_entry *memtable_find(const struct memtable *memtable, struct span key)
@@ -270,12 +233,12 @@ const struct memtable_entry *memtable_find(const struct memtable *memtable, stru
 
 const struct memtable_entry *memtable_next(const struct memtable_entry *entry)
 {
-    return entry->links[0].entry;
+    return entry->next;
 }
 
 struct span memtable_entry_key(const struct memtable_entry *entry)
 {
-    return span_of(&entry->links[entry->height], entry->key_size);
+    return span_of(entry->key, entry->key_size);
 }
 
 struct span memtable_entry_value(const struct memtable_entry *entry)
@@ -295,5 +258,50 @@ size_t memtable_count(const struct memtable *memtable)
 
 size_t memtable_bytes(const struct memtable *memtable)
 {
-    return memtable->arena.used + memtable->slot_count * sizeof *memtable->slots;
+    /* Slots that were made for more to come are not memory before it comes. */
+    return memtable->arena.used + memtable->count * 2 * sizeof *memtable->slots;
+}
+
+/* ---- all of it, sorted */
+
+struct sorted_entry {
+    uint64_t prefix; /* of the key: most comparisons need no more */
+    const struct memtable_entry *entry;
+};
+
+static int sorted_compare(const void *a, const void *b)
+{
+    const struct sorted_entry *left = a;
+    const struct sorted_entry *right = b;
+    if (left->prefix != right->prefix) {
+        return left->prefix < right->prefix ? -1 : 1;
+    }
+    return span_compare(memtable_entry_key(left->entry), memtable_entry_key(right->entry));
+}
+
+static uint64_t prefix_of(struct span key)
+{
+    uint8_t bytes[sizeof(uint64_t)] = { 0 };
+    memcpy(bytes, key.data, key.size < sizeof bytes ? key.size : sizeof bytes);
+    return be64_get(bytes);
+}
+
+const struct memtable_entry **memtable_sort(const struct memtable *memtable)
+{
+    struct sorted_entry *sorted = memory_allocate((memtable->count + 1) * sizeof *sorted);
+    size_t count = 0;
+    for (size_t i = 0; i < memtable->slot_count; i++) {
+        const struct memtable_entry *entry = memtable->slots[i].entry;
+        if (entry != NULL) {
+            sorted[count++] = (struct sorted_entry){ prefix_of(memtable_entry_key(entry)), entry };
+        }
+    }
+    assert(count == memtable->count);
+    qsort(sorted, count, sizeof *sorted, sorted_compare);
+    const struct memtable_entry **entries = memory_allocate((count + 1) * sizeof(void *));
+    for (size_t i = 0; i < count; i++) {
+        entries[i] = sorted[i].entry;
+    }
+    free(sorted);
+    return entries;
 }

@@ -1,10 +1,11 @@
 /*
- * Records in the order of their keys, in memory: what was put or deleted and is not in the
- * file yet. A deleted record stays as a tombstone, so that it hides one in a layer below.
+ * Records in memory: what was put or deleted and is not in the file yet. A deleted record
+ * stays as a tombstone, so that it hides one in a layer below.
  *
  * Keys are whole: table byte and key, as the file has them. Entries never move, but a value
  * may be written over by the next put of its key. Only puts and deletes change a memtable;
- * one that is no longer written to may be read for as long as it lives.
+ * one that is no longer written to may be read for as long as it lives: by one thread as it
+ * likes, and by a second one that only sorts it and reads entries.
  */
 #ifndef KITH_STORE_MEMTABLE_H
 #define KITH_STORE_MEMTABLE_H
@@ -14,7 +15,8 @@
 struct memtable;
 struct memtable_entry;
 
-void memtable_open(struct memtable **memtable);
+/* `expected` entries come without growing: growing looks at all there are. */
+void memtable_open(struct memtable **memtable, size_t expected);
 void memtable_close(struct memtable **memtable);
 
 /* Copies key and value. `value` may lie in the memtable itself. */
@@ -23,10 +25,15 @@ void memtable_delete(struct memtable *memtable, struct span key);
 
 /* NULL: neither record nor tombstone. */
 const struct memtable_entry *memtable_find(const struct memtable *memtable, struct span key);
-/* The first entry with key >= `from`, tombstones too. NULL: none. */
-const struct memtable_entry *memtable_lower_bound(const struct memtable *memtable,
-                                                  struct span from);
+/* The first entry of the table that `from` begins with, with key >= `from`, tombstones too.
+ * NULL: none. The first call for a table puts its entries in order, which from then on each
+ * new one pays for; a table that nobody scans never pays. */
+const struct memtable_entry *memtable_lower_bound(struct memtable *memtable, struct span from);
+/* The next of its table. Only entries that came from memtable_lower_bound or from here. */
 const struct memtable_entry *memtable_next(const struct memtable_entry *entry);
+/* All entries of all tables in the order of their keys: memtable_count() of them, which the
+ * caller frees. Changes nothing. */
+const struct memtable_entry **memtable_sort(const struct memtable *memtable);
 
 struct span memtable_entry_key(const struct memtable_entry *entry);
 /* Empty for a tombstone. */

@@ -17,7 +17,6 @@ struct overlay {
 };
 
 struct overlay_scan {
-    uint8_t table;
     const struct memtable_entry *next; /* the first change that is not passed; NULL: none */
     view_visit visit;
     void *argument;
@@ -39,12 +38,6 @@ static bool overlay_get(void *context, uint8_t table, struct span key, struct sp
     return true;
 }
 
-static void scan_next(struct overlay_scan *scan, const struct memtable_entry *entry)
-{
-    bool is_of_table = entry != NULL && memtable_entry_key(entry).data[0] == scan->table;
-    scan->next = is_of_table ? entry : NULL;
-}
-
 static struct span scan_key(const struct overlay_scan *scan)
 {
     return store_key_part(memtable_entry_key(scan->next));
@@ -62,7 +55,7 @@ static bool scan_show_change(struct overlay_scan *scan)
 {
     const struct memtable_entry *entry = scan->next;
     struct span key = scan_key(scan);
-    scan_next(scan, memtable_next(entry));
+    scan->next = memtable_next(entry);
     return memtable_entry_is_tombstone(entry) || scan_show(scan, key, memtable_entry_value(entry));
 }
 
@@ -85,8 +78,11 @@ static void overlay_scan(void *context, uint8_t table, struct span from, view_vi
 {
     struct overlay *overlay = context;
     struct store_key first = store_key_of(table, from);
-    struct overlay_scan scan = { .table = table, .visit = visit, .argument = argument };
-    scan_next(&scan, memtable_lower_bound(overlay->changes, store_key_span(&first)));
+    struct overlay_scan scan = {
+        .next = memtable_lower_bound(overlay->changes, store_key_span(&first)),
+        .visit = visit,
+        .argument = argument,
+    };
     overlay->scans++;
     view_scan(&overlay->below, table, from, scan_visit_below, &scan);
     while (!scan.is_ended && scan.next != NULL) {
@@ -118,7 +114,7 @@ void overlay_open(struct overlay **overlay, const struct view *below)
     assert(*overlay == NULL);
     struct overlay *opened = memory_allocate(sizeof *opened);
     opened->below = *below;
-    memtable_open(&opened->changes);
+    memtable_open(&opened->changes, 0);
     *overlay = opened;
 }
 
@@ -145,14 +141,15 @@ struct change overlay_change(struct overlay *overlay)
 
 void overlay_keep(struct overlay *overlay, const struct change *target)
 {
-    const struct memtable_entry *entry = memtable_lower_bound(overlay->changes, (struct span){ 0 });
-    for (; entry != NULL; entry = memtable_next(entry)) {
-        struct span whole = memtable_entry_key(entry);
+    const struct memtable_entry **entries = memtable_sort(overlay->changes);
+    for (size_t i = 0; i < memtable_count(overlay->changes); i++) {
+        struct span whole = memtable_entry_key(entries[i]);
         struct span key = store_key_part(whole);
-        if (memtable_entry_is_tombstone(entry)) {
+        if (memtable_entry_is_tombstone(entries[i])) {
             change_delete(target, whole.data[0], key);
         } else {
-            change_put(target, whole.data[0], key, memtable_entry_value(entry));
+            change_put(target, whole.data[0], key, memtable_entry_value(entries[i]));
         }
     }
+    free(entries);
 }

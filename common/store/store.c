@@ -145,7 +145,7 @@ static struct store *store_allocate(const struct store_options *options)
         store->options.checkpoint_records = LIMIT_CHECKPOINT_RECORDS;
     }
     assert(store->options.checkpoint_records <= LIMIT_CHECKPOINT_RECORDS);
-    memtable_open(&store->active);
+    memtable_open(&store->active, 0);
     return store;
 }
 
@@ -182,6 +182,9 @@ enum status store_open(struct store **store, const struct store_options *options
         store_close(&opened);
         return status;
     }
+    if (options->has_flush_thread) {
+        store_flush_open(opened);
+    }
     *store = opened;
     return STATUS_OK;
 }
@@ -203,6 +206,8 @@ void store_close(struct store **store)
         return;
     }
     assert(closed->scans == 0);
+    store_flush_close(closed);
+    free(closed->sorted);
     if (closed->reader != NULL) {
         mdb_txn_abort(closed->reader);
     }
@@ -227,7 +232,7 @@ void store_turn_end(struct store *store)
     assert(store->scans == 0);
     /* The snapshot first: what the frozen memtable has must be in it before that goes. */
     store_reader_renew(store);
-    if (store_frozen_is_merged(store)) {
+    if (store->frozen != NULL && !store->checkpoint_runs) {
         memtable_close(&store->frozen);
     }
 }

@@ -11,8 +11,10 @@
  * After a crash a closed run is merged again, an open one is dropped; the state is then
  * exactly that of the newest P, and the caller evolves the later blocks.
  *
- * One thread uses it. LMDB flags: MDB_NOTLS | MDB_NORDAHEAD, asserted. Each record carries
- * a checksum over table, key and value; a wrong one ends the process with its table and key.
+ * One thread uses it, the loop. With `has_flush_thread` a second one, the store's own, writes
+ * the file; without, the loop does in store_checkpoint_step, and everything happens in the
+ * order of its calls. LMDB flags: MDB_NOTLS | MDB_NORDAHEAD, asserted. Each record carries a
+ * checksum over table, key and value; a wrong one ends the process with its table and key.
  */
 #ifndef KITH_STORE_STORE_H
 #define KITH_STORE_STORE_H
@@ -38,6 +40,7 @@ struct store_options {
     size_t map_bytes;
     size_t memtable_bytes_max; /* active and frozen together; reaching it slows, never stops */
     size_t checkpoint_records; /* a transaction's records; 0: LIMIT_CHECKPOINT_RECORDS */
+    bool has_flush_thread;
 };
 
 /* Opens or creates, merges a closed run, drops an open one. The caller owns *store.
@@ -66,8 +69,13 @@ bool store_wants_checkpoint(const struct store *store);
 bool store_checkpoint_running(const struct store *store);
 /* Freeze at P. Only between turns and when none is running (asserted). */
 void store_checkpoint_begin(struct store *store, const struct journal_position *position);
-/* One piece: one synced transaction. Anything but STATUS_OK: the caller ends the process. */
+/* After each turn while one is running: makes one piece, a synced transaction, or takes note
+ * of how far the flush thread is. When memory is at its bound it waits for a few pieces, so
+ * that what comes in is slowed to what goes out. Anything but STATUS_OK: the caller ends the
+ * process. */
 MUST_USE enum status store_checkpoint_step(struct store *store);
+/* How soon it is worth to look again while a checkpoint is running, in milliseconds. */
+int64_t store_checkpoint_look_ms(const struct store *store);
 /* Finishes a running checkpoint, then makes one of everything. For a graceful stop. */
 MUST_USE enum status store_checkpoint_whole(struct store *store,
                                             const struct journal_position *position);

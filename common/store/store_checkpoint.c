@@ -17,20 +17,26 @@
  * the records out in pieces wrote no less in any transaction and took half as many again.
  * And it is what still works when the map is full.
  *
- * The snapshot is renewed after each commit, so that the pages of the one before can be used
+ * The loop renews its snapshot between turns, so that the pages of the one before can be used
  * again. Reads stay right throughout: until the merge is complete all that it moves is in
  * the frozen memtable too, and that lies over the snapshot.
  */
 #include "common/store/store_internal.h"
 
 #include <assert.h>
+#include <stdlib.h>
+
+/* While memory is at its bound a turn waits for so many pieces. */
+#define PIECES_AT_BOUND 4
+/* How soon the loop looks again where the flush thread is. */
+#define FLUSH_LOOK_MS 20
 
 /* ---- the pieces: each changes `checkpoint` and the transaction, the caller commits both */
 
 static enum status entry_write(const struct store *store, MDB_txn *txn,
                                struct checkpoint *checkpoint)
 {
-    const struct memtable_entry *entry = checkpoint->next;
+    const struct memtable_entry *entry = store->sorted[checkpoint->written];
     struct span key = memtable_entry_key(entry);
     struct store_image image = { memtable_entry_is_tombstone(entry), memtable_entry_value(entry) };
     uint8_t bytes[STORE_SEALED_BYTES_MAX];
@@ -38,7 +44,7 @@ static enum status entry_write(const struct store *store, MDB_txn *txn,
     enum status status = store_file_put(txn, store->file.run, key, sealed, MDB_APPEND);
     if (status == STATUS_OK) {
         run_digest_add(&checkpoint->run, sealed);
-        checkpoint->next = memtable_next(entry);
+        checkpoint->written++;
     }
     return status;
 }
@@ -46,13 +52,14 @@ static enum status entry_write(const struct store *store, MDB_txn *txn,
 static enum status piece_write(const struct store *store, MDB_txn *txn,
                                struct checkpoint *checkpoint)
 {
-    for (size_t i = 0; i < store->options.checkpoint_records && checkpoint->next != NULL; i++) {
+    size_t records = store->options.checkpoint_records;
+    for (size_t i = 0; i < records && checkpoint->written < store->sorted_count; i++) {
         enum status status = entry_write(store, txn, checkpoint);
         if (status != STATUS_OK) {
             return status;
         }
     }
-    if (checkpoint->next != NULL) {
+    if (checkpoint->written < store->sorted_count) {
         return STATUS_OK;
     }
     checkpoint->phase = CHECKPOINT_MERGE;
@@ -147,36 +154,12 @@ static enum status piece_make(const struct store *store, MDB_txn *txn,
     return STATUS_INTERNAL;
 }
 
-bool store_checkpoint_running(const struct store *store)
+enum status store_piece_make(struct store *store)
 {
-    return store->checkpoint.phase != CHECKPOINT_IDLE;
-}
-
-bool store_frozen_is_merged(const struct store *store)
-{
-    return store->frozen != NULL && !store_checkpoint_running(store);
-}
-
-void store_checkpoint_begin(struct store *store, const struct journal_position *position)
-{
-    assert(!store_checkpoint_running(store));
-    assert(position->seq >= store->position.seq && position->block >= store->position.block);
-    store_turn_end(store);
-    assert(store->frozen == NULL);
-    store->frozen = store->active;
-    store->active = NULL;
-    memtable_open(&store->active);
-    store->checkpoint = (struct checkpoint){
-        .phase = CHECKPOINT_WRITE,
-        .position = *position,
-        .next = memtable_lower_bound(store->frozen, (struct span){ 0 }),
-    };
-}
-
-enum status store_checkpoint_step(struct store *store)
-{
-    assert(store_checkpoint_running(store));
-    assert(store->scans == 0);
+    if (store->checkpoint.phase == CHECKPOINT_WRITE && store->sorted == NULL) {
+        store->sorted = memtable_sort(store->frozen);
+        store->sorted_count = memtable_count(store->frozen);
+    }
     /* A copy: a piece that is not committed has not happened, here neither. */
     struct checkpoint checkpoint = store->checkpoint;
     MDB_txn *txn = NULL;
@@ -188,20 +171,85 @@ enum status store_checkpoint_step(struct store *store)
     if (status != STATUS_OK) {
         return status;
     }
-    if (store->checkpoint.phase == CHECKPOINT_MERGE && checkpoint.phase != CHECKPOINT_MERGE) {
-        store->position = checkpoint.position;
-    }
     store->checkpoint = checkpoint;
-    if (store->reader != NULL) {
-        store_reader_renew(store);
+    if (checkpoint.phase != CHECKPOINT_WRITE) {
+        free(store->sorted);
+        store->sorted = NULL;
     }
     return STATUS_OK;
 }
 
+/* ---- the loop's part */
+
+bool store_checkpoint_running(const struct store *store)
+{
+    return store->checkpoint_runs;
+}
+
+int64_t store_checkpoint_look_ms(const struct store *store)
+{
+    return store->flush != NULL ? FLUSH_LOOK_MS : 0;
+}
+
+void store_checkpoint_begin(struct store *store, const struct journal_position *position)
+{
+    assert(!store->checkpoint_runs);
+    assert(position->seq >= store->position.seq && position->block >= store->position.block);
+    store_turn_end(store);
+    assert(store->frozen == NULL && store->sorted == NULL);
+    store->frozen = store->active;
+    store->active = NULL;
+    memtable_open(&store->active, memtable_count(store->frozen));
+    store->checkpoint = (struct checkpoint){ .phase = CHECKPOINT_WRITE, .position = *position };
+    store->checkpoint_runs = true;
+    if (store->flush != NULL) {
+        store_flush_begin(store);
+    }
+}
+
+static enum status pieces_make(struct store *store, unsigned pieces, bool *is_done)
+{
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; i < pieces && status == STATUS_OK; i++) {
+        if (store->checkpoint.phase != CHECKPOINT_IDLE) {
+            status = store_piece_make(store);
+        }
+    }
+    *is_done = store->checkpoint.phase == CHECKPOINT_IDLE;
+    return status;
+}
+
+/* With a flush thread: waits for `pieces`, which may be none. */
+static enum status checkpoint_move(struct store *store, unsigned pieces)
+{
+    bool is_done = false;
+    enum status status = store->flush != NULL ? store_flush_look(store, pieces, &is_done)
+                                              : pieces_make(store, pieces, &is_done);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (is_done) {
+        store->position = store->checkpoint.position;
+        store->checkpoint_runs = false;
+    }
+    store_reader_renew(store);
+    return STATUS_OK;
+}
+
+enum status store_checkpoint_step(struct store *store)
+{
+    assert(store->checkpoint_runs);
+    assert(store->scans == 0);
+    if (store_memory_bytes(store) >= store->options.memtable_bytes_max) {
+        return checkpoint_move(store, PIECES_AT_BOUND);
+    }
+    return checkpoint_move(store, store->flush != NULL ? 0 : 1);
+}
+
 static enum status checkpoint_finish(struct store *store)
 {
-    while (store_checkpoint_running(store)) {
-        enum status status = store_checkpoint_step(store);
+    while (store->checkpoint_runs) {
+        enum status status = checkpoint_move(store, 1);
         if (status != STATUS_OK) {
             return status;
         }
@@ -278,7 +326,12 @@ enum status store_checkpoint_recover(struct store *store, struct refusal *refusa
     if (status != STATUS_OK) {
         return status;
     }
-    status = store_checkpoint_running(store) ? checkpoint_finish(store) : open_run_drop(store);
+    if (store->checkpoint.phase == CHECKPOINT_IDLE) {
+        status = open_run_drop(store);
+    }
+    while (status == STATUS_OK && store->checkpoint.phase != CHECKPOINT_IDLE) {
+        status = store_piece_make(store);
+    }
     if (status != STATUS_OK) {
         return refusal_set(refusal, status, "cannot finish the checkpoint of %s: %s",
                            store->options.path, status_text(status));

@@ -106,7 +106,11 @@ void store_digests(struct store *store, struct store_digest *digests)
 {
     struct layers layers = { 0 };
     struct span key = { 0 };
-    store_layers_open(store, lowest_key(), &layers);
+    layers_add_memtable_whole(&layers, store->active);
+    if (store->frozen != NULL) {
+        layers_add_memtable_whole(&layers, store->frozen);
+    }
+    layers_add_table(&layers, LAYER_DATA, store->reader, store->file.data, lowest_key());
     struct digest_pass pass = { .options = &store->options, .digests = digests };
     enum status status = layers_digest(&pass, &layers, &key);
     if (status != STATUS_OK) {

@@ -18,11 +18,11 @@ enum checkpoint_phase {
 /* How far a checkpoint is. What is in here has been committed. */
 struct checkpoint {
     enum checkpoint_phase phase;
-    struct journal_position position;  /* P */
-    const struct memtable_entry *next; /* the first that is not in the run; NULL: none */
-    struct run_digest run;             /* of what the run holds */
-    uint64_t merged;                   /* records of the run that are in the tables */
-    struct store_key merged_to;        /* the last of them */
+    struct journal_position position; /* P */
+    uint64_t written;                 /* entries that are in the run */
+    struct run_digest run;            /* of what the run holds */
+    uint64_t merged;                  /* records of the run that are in the tables */
+    struct store_key merged_to;       /* the last of them */
 };
 
 struct store {
@@ -31,18 +31,21 @@ struct store {
     struct store_file file;
     MDB_txn *reader; /* the snapshot that reads look at */
     struct memtable *active;
-    struct memtable *frozen; /* NULL: none. Never written to */
+    struct memtable *frozen;          /* NULL: none. Never written to */
+    struct journal_position position; /* the newest P of the file that the loop knows of */
+    bool checkpoint_runs;             /* begun, and the loop has not taken note of its end */
+    struct flush *flush;              /* NULL: the loop writes itself */
+    /* Of whoever writes the file: with a flush thread, its own while a checkpoint runs. */
     struct checkpoint checkpoint;
-    struct journal_position position; /* the newest P of the file */
-    uint64_t reserved_to;             /* the disk has room for the file up to here */
+    const struct memtable_entry **sorted; /* those of the frozen memtable; NULL: not needed */
+    size_t sorted_count;
+    uint64_t reserved_to; /* the disk has room for the file up to here */
     uint64_t touched;
     unsigned scans; /* running, one within the other */
 };
 
 /* view.scan of a store. */
 void store_scan(void *context, uint8_t table, struct span from, view_visit visit, void *argument);
-/* Active, frozen and the file, from the first whole key >= `from`. */
-void store_layers_open(const struct store *store, struct span from, struct layers *layers);
 
 /* Names table and key on stderr and ends the process: state that is read wrong must not
  * reach a decision. `key` is whole; empty: the file's pages cannot be followed. */
@@ -51,11 +54,21 @@ _Noreturn void store_corrupt_exit(const struct store *store, struct span key);
 
 /* At open, before there is a reader: merges a closed run, drops an open one. */
 MUST_USE enum status store_checkpoint_recover(struct store *store, struct refusal *refusal);
+/* One synced transaction of the checkpoint. Touches neither the active memtable nor the
+ * reader. */
+MUST_USE enum status store_piece_make(struct store *store);
+
+/* The thread that makes the pieces. */
+void store_flush_open(struct store *store);
+/* Ends between two pieces. Takes a store without one. */
+void store_flush_close(struct store *store);
+void store_flush_begin(struct store *store);
+/* Waits until it has made `pieces` more or is done, at most FLUSH_WAIT_MS; then how it is:
+ * `is_done` becomes true once all of the checkpoint is in the file. */
+MUST_USE enum status store_flush_look(struct store *store, unsigned pieces, bool *is_done);
 /* Records of the next piece that merges: few while the disk is tight. */
 size_t store_merge_records(const struct store *store);
 /* The snapshot becomes the newest one. Spans into the old one die. */
 void store_reader_renew(struct store *store);
-/* Nothing needs the frozen memtable any longer: the snapshot has all that is in it. */
-bool store_frozen_is_merged(const struct store *store);
 
 #endif

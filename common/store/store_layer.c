@@ -3,6 +3,7 @@
 #include "common/store/store_file.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 static void memtable_layer_show(struct layer *layer)
 {
@@ -11,6 +12,13 @@ static void memtable_layer_show(struct layer *layer)
         layer->key = memtable_entry_key(layer->entry);
         layer->value = memtable_entry_value(layer->entry);
     }
+}
+
+static void sorted_layer_move(struct layer *layer, size_t at)
+{
+    layer->sorted_at = at;
+    layer->entry = at < layer->sorted_count ? layer->sorted[at] : NULL;
+    memtable_layer_show(layer);
 }
 
 static void table_layer_move(struct layers *layers, struct layer *layer, struct span from,
@@ -30,11 +38,18 @@ static void table_layer_move(struct layers *layers, struct layer *layer, struct 
 
 static void layer_advance(struct layers *layers, struct layer *layer)
 {
-    if (layer->kind == LAYER_MEMTABLE) {
+    switch (layer->kind) {
+    case LAYER_MEMTABLE:
         layer->entry = memtable_next(layer->entry);
         memtable_layer_show(layer);
-    } else {
+        return;
+    case LAYER_SORTED:
+        sorted_layer_move(layer, layer->sorted_at + 1);
+        return;
+    case LAYER_RUN:
+    case LAYER_DATA:
         table_layer_move(layers, layer, (struct span){ 0 }, MDB_NEXT);
+        return;
     }
 }
 
@@ -46,11 +61,19 @@ static struct layer *layer_add(struct layers *layers, enum layer_kind kind)
     return layer;
 }
 
-void layers_add_memtable(struct layers *layers, const struct memtable *memtable, struct span from)
+void layers_add_memtable(struct layers *layers, struct memtable *memtable, struct span from)
 {
     struct layer *layer = layer_add(layers, LAYER_MEMTABLE);
     layer->entry = memtable_lower_bound(memtable, from);
     memtable_layer_show(layer);
+}
+
+void layers_add_memtable_whole(struct layers *layers, const struct memtable *memtable)
+{
+    struct layer *layer = layer_add(layers, LAYER_SORTED);
+    layer->sorted = memtable_sort(memtable);
+    layer->sorted_count = memtable_count(memtable);
+    sorted_layer_move(layer, 0);
 }
 
 void layers_add_table(struct layers *layers, enum layer_kind kind, MDB_txn *txn, MDB_dbi table,
@@ -65,6 +88,7 @@ void layers_add_table(struct layers *layers, enum layer_kind kind, MDB_txn *txn,
 void layers_release(struct layers *layers)
 {
     for (size_t i = 0; i < layers->count; i++) {
+        free(layers->layers[i].sorted);
         if (layers->layers[i].cursor != NULL) {
             mdb_cursor_close(layers->layers[i].cursor);
         }
@@ -91,6 +115,7 @@ static bool layer_open(const struct layer *layer, struct store_image *image)
 {
     switch (layer->kind) {
     case LAYER_MEMTABLE:
+    case LAYER_SORTED:
         *image = (struct store_image){ memtable_entry_is_tombstone(layer->entry), layer->value };
         return true;
     case LAYER_RUN:

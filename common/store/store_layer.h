@@ -14,6 +14,7 @@
 
 enum layer_kind {
     LAYER_MEMTABLE,
+    LAYER_SORTED, /* a memtable too, over all its tables */
     LAYER_RUN,
     LAYER_DATA,
 };
@@ -21,7 +22,10 @@ enum layer_kind {
 struct layer {
     enum layer_kind kind;
     const struct memtable_entry *entry; /* of a memtable; NULL: ended */
-    MDB_cursor *cursor;                 /* of the others */
+    const struct memtable_entry **sorted;
+    size_t sorted_count;
+    size_t sorted_at;   /* entry's place */
+    MDB_cursor *cursor; /* of the others */
     bool has_record;
     struct span key;
     struct span value; /* sealed, where it comes from the file */
@@ -35,7 +39,11 @@ struct layers {
 
 /* From the newest to the oldest, each from the first key >= `from`. A zeroed struct is empty.
  * Memtables must not be written to and `txn` not be ended before layers_release. */
-void layers_add_memtable(struct layers *layers, const struct memtable *memtable, struct span from);
+
+/* Ends with the table that `from` begins with. */
+void layers_add_memtable(struct layers *layers, struct memtable *memtable, struct span from);
+/* All tables from the first. */
+void layers_add_memtable_whole(struct layers *layers, const struct memtable *memtable);
 void layers_add_table(struct layers *layers, enum layer_kind kind, MDB_txn *txn, MDB_dbi table,
                       struct span from);
 void layers_release(struct layers *layers);

@@ -2,9 +2,8 @@
 
 #include <assert.h>
 
-void store_layers_open(const struct store *store, struct span from, struct layers *layers)
+static void layers_open(const struct store *store, struct span from, struct layers *layers)
 {
-    *layers = (struct layers){ 0 };
     layers_add_memtable(layers, store->active, from);
     if (store->frozen != NULL) {
         layers_add_memtable(layers, store->frozen, from);
@@ -28,7 +27,7 @@ void store_scan(void *context, uint8_t table, struct span from, view_visit visit
     assert(store->table_known[table]);
     struct store_key first = store_key_of(table, from);
     struct layers layers = { 0 };
-    store_layers_open(store, store_key_span(&first), &layers);
+    layers_open(store, store_key_span(&first), &layers);
     store->scans++;
     struct span key = { 0 };
     struct span value = { 0 };

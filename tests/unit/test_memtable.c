@@ -22,12 +22,17 @@ static const struct memtable_entry *number_find(const struct memtable *memtable,
     return memtable_find(memtable, store_key_span(&key));
 }
 
+static const struct memtable_entry *first_of(struct memtable *memtable, uint8_t table)
+{
+    return memtable_lower_bound(memtable, span_of(&table, 1));
+}
+
 START_TEST(an_empty_table_has_nothing)
 {
     struct memtable *memtable = NULL;
-    memtable_open(&memtable);
+    memtable_open(&memtable, 0);
     ck_assert_ptr_null(number_find(memtable, 1));
-    ck_assert_ptr_null(memtable_lower_bound(memtable, (struct span){ 0 }));
+    ck_assert_ptr_null(first_of(memtable, TABLE_LOW));
     ck_assert_uint_eq(memtable_count(memtable), 0);
     memtable_close(&memtable);
     ck_assert_ptr_null(memtable);
@@ -38,7 +43,7 @@ END_TEST
 START_TEST(the_newest_value_of_a_key_is_found)
 {
     struct memtable *memtable = NULL;
-    memtable_open(&memtable);
+    memtable_open(&memtable, 0);
     number_put(memtable, 1, span_of_text("first"));
     number_put(memtable, 1, span_of_text("a much longer one"));
     number_put(memtable, 1, span_of_text("last"));
@@ -53,7 +58,7 @@ END_TEST
 START_TEST(a_deleted_key_stays_as_a_tombstone_until_it_is_put_again)
 {
     struct memtable *memtable = NULL;
-    memtable_open(&memtable);
+    memtable_open(&memtable, 0);
     struct store_key key = key_of(1);
     memtable_delete(memtable, store_key_span(&key));
     ck_assert(memtable_entry_is_tombstone(number_find(memtable, 1)));
@@ -71,7 +76,7 @@ END_TEST
 START_TEST(a_value_may_be_put_from_the_table_itself)
 {
     struct memtable *memtable = NULL;
-    memtable_open(&memtable);
+    memtable_open(&memtable, 0);
     number_put(memtable, 1, span_of_text("points of this very table"));
     number_put(memtable, 1, memtable_entry_value(number_find(memtable, 1)));
     struct span whole = memtable_entry_value(number_find(memtable, 1));
@@ -91,14 +96,14 @@ END_TEST
 START_TEST(keys_with_zeroes_at_their_ends_stay_apart_and_in_order)
 {
     struct memtable *memtable = NULL;
-    memtable_open(&memtable);
+    memtable_open(&memtable, 0);
     static const uint8_t zeroes[12] = { 0 };
-    for (size_t i = sizeof zeroes + 1; i-- > 0;) {
+    for (size_t i = sizeof zeroes; i > 0; i--) {
         memtable_put(memtable, span_of(zeroes, i), span_of(zeroes, i));
     }
-    ck_assert_uint_eq(memtable_count(memtable), sizeof zeroes + 1);
-    const struct memtable_entry *entry = memtable_lower_bound(memtable, (struct span){ 0 });
-    for (size_t i = 0; i <= sizeof zeroes; i++) {
+    ck_assert_uint_eq(memtable_count(memtable), sizeof zeroes);
+    const struct memtable_entry *entry = first_of(memtable, zeroes[0]);
+    for (size_t i = 1; i <= sizeof zeroes; i++) {
         ck_assert_ptr_nonnull(entry);
         ck_assert_uint_eq(memtable_entry_key(entry).size, i);
         ck_assert_uint_eq(memtable_entry_value(entry).size, i);
@@ -109,19 +114,22 @@ START_TEST(keys_with_zeroes_at_their_ends_stay_apart_and_in_order)
 }
 END_TEST
 
-START_TEST(entries_come_in_the_order_of_their_keys)
+/* The even numbers of 0 to 2 * ORDERED; 7919 and ORDERED have no common factor: each number
+ * once, in no order. */
+#define ORDERED 5000
+
+static void evens_put(struct memtable *memtable, uint64_t from, uint64_t to)
 {
-    const uint64_t count = 5000;
-    struct memtable *memtable = NULL;
-    memtable_open(&memtable);
-    /* 7919 and 5000 have no common factor: each number once, in no order. */
-    for (uint64_t i = 0; i < count; i++) {
-        uint64_t number = i * 7919 % count;
+    for (uint64_t i = from; i < to; i++) {
+        uint64_t number = i * 7919 % ORDERED;
         number_put(memtable, 2 * number, span_of(&number, sizeof number));
     }
-    ck_assert_uint_eq(memtable_count(memtable), count);
-    const struct memtable_entry *entry = memtable_lower_bound(memtable, (struct span){ 0 });
-    for (uint64_t i = 0; i < count; i++) {
+}
+
+static void evens_check(struct memtable *memtable)
+{
+    const struct memtable_entry *entry = first_of(memtable, TABLE_LOW);
+    for (uint64_t i = 0; i < ORDERED; i++) {
         ck_assert_ptr_nonnull(entry);
         struct store_key key = key_of(2 * i);
         ck_assert(span_equal(memtable_entry_key(entry), store_key_span(&key)));
@@ -132,6 +140,55 @@ START_TEST(entries_come_in_the_order_of_their_keys)
         ck_assert_ptr_eq(memtable_lower_bound(memtable, store_key_span(&between)), entry);
     }
     ck_assert_ptr_null(entry);
+}
+
+START_TEST(entries_come_in_the_order_of_their_keys)
+{
+    /* Whenever the first scan was: before all puts, between them, after them. */
+    static const uint64_t scanned_at[] = { 0, 1, 2500, ORDERED };
+    for (size_t i = 0; i < sizeof scanned_at / sizeof scanned_at[0]; i++) {
+        struct memtable *memtable = NULL;
+        memtable_open(&memtable, 0);
+        evens_put(memtable, 0, scanned_at[i]);
+        (void)first_of(memtable, TABLE_LOW);
+        evens_put(memtable, scanned_at[i], ORDERED);
+        ck_assert_uint_eq(memtable_count(memtable), ORDERED);
+        evens_check(memtable);
+        memtable_close(&memtable);
+    }
+}
+END_TEST
+
+START_TEST(ascending_and_descending_keys_come_in_order)
+{
+    for (int is_descending = 0; is_descending < 2; is_descending++) {
+        struct memtable *memtable = NULL;
+        memtable_open(&memtable, 0);
+        (void)first_of(memtable, TABLE_LOW);
+        for (uint64_t i = 0; i < ORDERED; i++) {
+            uint64_t number = is_descending != 0 ? ORDERED - 1 - i : i;
+            number_put(memtable, 2 * number, span_of(&number, sizeof number));
+        }
+        evens_check(memtable);
+        memtable_close(&memtable);
+    }
+}
+END_TEST
+
+START_TEST(a_scan_stays_within_its_table)
+{
+    struct memtable *memtable = NULL;
+    memtable_open(&memtable, 0);
+    const uint8_t keys[][2] = { { TABLE_LOW, 7 }, { TABLE_LOW + 1, 3 }, { TABLE_LOW, 9 } };
+    for (size_t i = 0; i < 3; i++) {
+        memtable_put(memtable, span_of(keys[i], 2), (struct span){ 0 });
+    }
+    const struct memtable_entry *entry = first_of(memtable, TABLE_LOW);
+    ck_assert(span_equal(memtable_entry_key(entry), span_of(keys[0], 2)));
+    entry = memtable_next(entry);
+    ck_assert(span_equal(memtable_entry_key(entry), span_of(keys[2], 2)));
+    ck_assert_ptr_null(memtable_next(entry));
+    ck_assert_ptr_null(first_of(memtable, TABLE_LOW + 2));
     memtable_close(&memtable);
 }
 END_TEST
@@ -151,7 +208,7 @@ START_TEST(it_holds_what_a_sorted_array_holds)
     struct chance chance = chance_draw("memtable");
     struct model *model = memory_allocate(sizeof *model);
     struct memtable *memtable = NULL;
-    memtable_open(&memtable);
+    memtable_open(&memtable, 0);
     for (size_t i = 0; i < 5000; i++) {
         struct model_record record = record_draw(&chance);
         struct model_value value;
@@ -160,12 +217,12 @@ START_TEST(it_holds_what_a_sorted_array_holds)
         memtable_put(memtable, store_key_span(&key), value.span);
         model_put(model, &record);
     }
-    const struct memtable_entry *entry = memtable_lower_bound(memtable, (struct span){ 0 });
+    ck_assert_uint_eq(memtable_count(memtable), model->count);
+    const struct memtable_entry **entries = memtable_sort(memtable);
     for (size_t i = 0; i < model->count; i++) {
-        entry_check(entry, &model->records[i]);
-        entry = memtable_next(entry);
+        entry_check(entries[i], &model->records[i]);
     }
-    ck_assert_ptr_null(entry);
+    free(entries);
     memtable_close(&memtable);
     free(model);
 }
@@ -176,7 +233,7 @@ START_TEST(the_same_puts_take_the_same_memory)
     size_t bytes[2] = { 0 };
     for (size_t round = 0; round < 2; round++) {
         struct memtable *memtable = NULL;
-        memtable_open(&memtable);
+        memtable_open(&memtable, 0);
         for (uint64_t i = 0; i < 3000; i++) {
             number_put(memtable, i * 7919 % 1000, span_of_text("value"));
         }
@@ -190,7 +247,7 @@ END_TEST
 START_TEST(memory_counts_what_is_put_and_not_how_often)
 {
     struct memtable *memtable = NULL;
-    memtable_open(&memtable);
+    memtable_open(&memtable, 0);
     uint8_t value[1000] = { 0 };
     for (uint64_t i = 0; i < 100; i++) {
         number_put(memtable, i, span_of(value, sizeof value));
@@ -209,7 +266,7 @@ END_TEST
 START_TEST(a_value_that_grows_byte_by_byte_costs_a_few_times_its_size)
 {
     struct memtable *memtable = NULL;
-    memtable_open(&memtable);
+    memtable_open(&memtable, 0);
     uint8_t value[LIMIT_STATE_VALUE_BYTES] = { 0 };
     number_put(memtable, 1, (struct span){ 0 });
     size_t empty = memtable_bytes(memtable);
@@ -234,6 +291,8 @@ int main(void)
     tcase_add_test(tcase, a_value_may_be_put_from_the_table_itself);
     tcase_add_test(tcase, keys_with_zeroes_at_their_ends_stay_apart_and_in_order);
     tcase_add_test(tcase, entries_come_in_the_order_of_their_keys);
+    tcase_add_test(tcase, ascending_and_descending_keys_come_in_order);
+    tcase_add_test(tcase, a_scan_stays_within_its_table);
     tcase_add_test(tcase, it_holds_what_a_sorted_array_holds);
     tcase_add_test(tcase, the_same_puts_take_the_same_memory);
     tcase_add_test(tcase, memory_counts_what_is_put_and_not_how_often);
