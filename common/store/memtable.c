@@ -265,7 +265,7 @@ size_t memtable_bytes(const struct memtable *memtable)
 /* ---- all of it, sorted */
 
 struct sorted_entry {
-    uint64_t prefix; /* of the key: most comparisons need no more */
+    uint64_t prefixes[2]; /* of the key behind its table: most comparisons need no more */
     const struct memtable_entry *entry;
 };
 
@@ -273,35 +273,46 @@ static int sorted_compare(const void *a, const void *b)
 {
     const struct sorted_entry *left = a;
     const struct sorted_entry *right = b;
-    if (left->prefix != right->prefix) {
-        return left->prefix < right->prefix ? -1 : 1;
+    for (size_t i = 0; i < 2; i++) {
+        if (left->prefixes[i] != right->prefixes[i]) {
+            return left->prefixes[i] < right->prefixes[i] ? -1 : 1;
+        }
     }
     return span_compare(memtable_entry_key(left->entry), memtable_entry_key(right->entry));
 }
 
-static uint64_t prefix_of(struct span key)
+static struct sorted_entry sorted_of(const struct memtable_entry *entry)
 {
-    uint8_t bytes[sizeof(uint64_t)] = { 0 };
-    memcpy(bytes, key.data, key.size < sizeof bytes ? key.size : sizeof bytes);
-    return be64_get(bytes);
+    uint8_t bytes[2 * sizeof(uint64_t)] = { 0 };
+    size_t size = (size_t)entry->key_size - 1;
+    memcpy(bytes, entry->key + 1, size < sizeof bytes ? size : sizeof bytes);
+    return (struct sorted_entry){ { be64_get(bytes), be64_get(bytes + 8) }, entry };
+}
+
+/* Goes from entry to entry as they lie in memory. */
+static size_t table_sort(const struct memtable_table *table, struct sorted_entry *sorted)
+{
+    size_t count = 0;
+    for (const struct memtable_entry *entry = table->newest; entry != NULL; entry = entry->older) {
+        sorted[count++] = sorted_of(entry);
+    }
+    qsort(sorted, count, sizeof *sorted, sorted_compare);
+    return count;
 }
 
 const struct memtable_entry **memtable_sort(const struct memtable *memtable)
 {
     struct sorted_entry *sorted = memory_allocate((memtable->count + 1) * sizeof *sorted);
+    const struct memtable_entry **entries =
+        memory_allocate((memtable->count + 1) * sizeof(struct memtable_entry *));
     size_t count = 0;
-    for (size_t i = 0; i < memtable->slot_count; i++) {
-        const struct memtable_entry *entry = memtable->slots[i].entry;
-        if (entry != NULL) {
-            sorted[count++] = (struct sorted_entry){ prefix_of(memtable_entry_key(entry)), entry };
+    for (size_t table = 0; table < TABLES; table++) {
+        size_t more = table_sort(&memtable->tables[table], sorted);
+        for (size_t i = 0; i < more; i++) {
+            entries[count++] = sorted[i].entry;
         }
     }
     assert(count == memtable->count);
-    qsort(sorted, count, sizeof *sorted, sorted_compare);
-    const struct memtable_entry **entries = memory_allocate((count + 1) * sizeof(void *));
-    for (size_t i = 0; i < count; i++) {
-        entries[i] = sorted[i].entry;
-    }
     free(sorted);
     return entries;
 }

@@ -28,6 +28,7 @@
 
 /* While memory is at its bound a turn waits for so many pieces. */
 #define PIECES_AT_BOUND 4
+#define FETCHED_AHEAD 8
 /* How soon the loop looks again where the flush thread is. */
 #define FLUSH_LOOK_MS 20
 
@@ -37,6 +38,9 @@ static enum status entry_write(const struct store *store, MDB_txn *txn,
                                struct checkpoint *checkpoint)
 {
     const struct memtable_entry *entry = store->sorted[checkpoint->written];
+    if (checkpoint->written + FETCHED_AHEAD < store->sorted_count) {
+        memtable_entry_fetch(store->sorted[checkpoint->written + FETCHED_AHEAD]);
+    }
     struct span key = memtable_entry_key(entry);
     struct store_image image = { memtable_entry_is_tombstone(entry), memtable_entry_value(entry) };
     uint8_t bytes[STORE_SEALED_BYTES_MAX];
