@@ -25,6 +25,11 @@ int64_t bench_wall_ms(void)
     return clock_us(CLOCK_REALTIME) / 1000;
 }
 
+int64_t bench_cpu_us(void)
+{
+    return clock_us(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 void bench_fail(const char *format, ...)
 {
     va_list arguments;
