@@ -1,21 +1,15 @@
-"""What bench/run shows: the table, and the page docs/benchmarks.md."""
-import os
-import subprocess
-from datetime import datetime, timezone
+"""What bench/run shows: the table, and its part of docs/benchmarks.md."""
+import page
 
 
 def short_time(us):
     if us < 1000:
-        return f"{us} us"
+        return f"{us:.0f} us"
     if us < 100000:
         return f"{us / 1000:.1f} ms"
     if us < 1000000:
         return f"{us / 1000:.0f} ms"
     return f"{us / 1000000:.1f} s"
-
-
-def time_text(times):
-    return f"{short_time(times['p50_us'])} (p50), {short_time(times['p99_us'])} (p99)"
 
 
 def rate_text(rate):
@@ -28,123 +22,185 @@ def rate_text(rate):
     return f"{rate:.0f}/s"
 
 
-HEAD = ("figure", "result", "of the limit", "p50", "p99", "checkpoints")
+def size_text(size):
+    return f"{size / 1048576:.1f} MB" if size < 100 * 1048576 else f"{size / 1048576:.0f} MB"
 
 
-def rows(bench):
-    for figure in bench.figures:
-        rate, share = "", ""
-        if "rate" in figure:
-            rate = rate_text(figure["rate"])
-        elif "load" in figure:
-            rate = f"at {rate_text(figure['load'])}"
-        if figure.get("limit"):
-            share = f"{figure['rate'] / figure['limit']:.0%} of {rate_text(figure['limit'])}"
+def result_text(figure):
+    if "rate" in figure:
+        return rate_text(figure["rate"])
+    return f"at {rate_text(figure['load'])}" if "load" in figure else ""
+
+
+def sentence(figure):
+    """For the one who waits."""
+    answer = figure.get("answer")
+    times = "" if answer is None else (f", {short_time(answer['p50_us'])} (p50), "
+                                       f"{short_time(answer['p99_us'])} (p99)")
+    return f"{figure['name']}: {result_text(figure)}{times}"
+
+
+def checkpoints_text(figure):
+    return ", ".join(f"{service} {count}" for service, count in figure["checkpoints"].items()
+                     ) if "checkpoints" in figure else ""
+
+
+HEAD = ("figure", "result", "wanted", "beside it", "p50", "p99", "lasted", "checkpoints")
+
+
+def figure_rows(found):
+    for figure in found["figures"]:
+        beside = ""
+        if figure.get("beside"):
+            beside = (f"{figure['rate'] / figure['beside']:.0%} of {rate_text(figure['beside'])} "
+                      f"({figure['beside_name']})")
         answer = figure.get("answer")
-        made = figure.get("checkpoints")
-        yield (figure["name"], rate, share, short_time(answer["p50_us"]) if answer else "",
+        yield (figure["name"], result_text(figure), figure.get("wanted") or "", beside,
+               short_time(answer["p50_us"]) if answer else "",
                short_time(answer["p99_us"]) if answer else "",
-               "" if not made else ", ".join(str(count) for count in made.values()))
-    for service, seconds, blocks in bench.restarts:
-        yield (f"{service} ready again after kill -9, {blocks} blocks evolved", f"{seconds:.2f} s",
-               "", "", "", "")
-    for name, events, found in bench.disk:
-        whole = sum(sum(files.values()) for files in found.values()) / events
-        yield (f"bytes on disk per event, {name}", f"{whole:.0f} B", "", "", "", "")
+               f"{figure['seconds']:.0f} s" if "seconds" in figure else "",
+               checkpoints_text(figure))
 
 
-def table(bench):
-    """For a terminal."""
-    lines = [HEAD, *rows(bench)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(HEAD))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip()
-                     for line in lines)
+def rows(found):
+    yield from figure_rows(found)
+    blank = ("",) * (len(HEAD) - 3)
+    slowest = {}
+    for one in found["restarts"]:
+        slowest[one["customers"]] = max(slowest.get(one["customers"], 0), one["seconds"])
+    for customers, seconds in slowest.items():
+        yield (f"ready again after kill -9, the slowest service, {customers:,} customers",
+               f"{seconds:.2f} s", "5 s (10 million)", *blank)
+    idle = [one["idle"] for one in found["memory"]]
+    if idle:
+        yield ("anonymous memory of an idle service, the largest", size_text(max(idle)),
+               "under 20 MB", *blank)
+    for suite, lines in by_suite(found["disk"]).items():
+        size = sum(one["journal"] + one["state"] for one in lines)
+        yield (f"bytes on disk per event, {suite}", f"{size:.0f} B", "", *blank)
 
 
-# ---- the page
+def by_suite(lines):
+    found = {}
+    for one in lines:
+        found.setdefault(one["suite"], []).append(one)
+    return found
 
 
-def markdown(head, lines):
-    yield "| " + " | ".join(head) + " |"
-    yield "|" + "---|" * len(head)
-    for line in lines:
-        yield "| " + " | ".join(line) + " |"
+def cpu_rows(found, services):
+    for figure in found["figures"]:
+        cpu = figure.get("cpu")
+        if cpu:
+            each = [f"{cpu[service]:.1f}" if service in cpu else "" for service in services]
+            together = sum(cpu[service] for service in cpu if service != "load")
+            yield (figure["name"], *each, f"{together:.1f}", f"{cpu['load']:.1f}")
 
 
-def git(tree, *words):
-    done = subprocess.run(["git", "--no-optional-locks", *words], cwd=tree, capture_output=True,
-                          text=True, check=False)
-    return done.stdout.strip()
+def cpu_services(found):
+    seen = {}
+    for figure in found["figures"]:
+        seen.update(dict.fromkeys(figure.get("cpu", ())))
+    return [service for service in seen if service != "load"]
 
 
-def machine():
-    model = "unknown processor"
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        for line in file:
-            if line.startswith("model name"):
-                model = line.partition(":")[2].strip()
-                break
-    with open("/proc/meminfo", encoding="utf-8") as file:
-        memory = int(file.readline().split()[1]) / 1024 / 1024
-    return (f"{os.cpu_count()} processors ({model}), {memory:.0f} GiB, Linux {os.uname().release}; "
-            "clients and services together")
+def disk_rows(found):
+    for suite, lines in by_suite(found["disk"]).items():
+        for one in lines:
+            yield (suite, one["service"], f"{one['journal']:.0f}", f"{one['state']:.0f}",
+                   f"{one['journal'] + one['state']:.0f}")
+        if len(lines) > 1:
+            whole = sum(one["journal"] + one["state"] for one in lines)
+            yield (suite, "together", "", "", f"{whole:.0f}")
 
 
-def disk_rows(bench):
-    for name, events, found in bench.disk:
-        for service, files in found.items():
-            journal = files.get("journal", 0) / events
-            state = files.get("state", 0) / events
-            yield (name, service, f"{journal:.0f}", f"{state:.0f}", f"{journal + state:.0f}")
-        whole = sum(sum(files.values()) for files in found.values()) / events
-        if len(found) > 1:
-            yield (name, "together", "", "", f"{whole:.0f}")
+def memory_rows(found):
+    for one in found["memory"]:
+        yield (one["suite"], one["service"], size_text(one["idle"]), size_text(one["loaded"]))
 
 
-def cost_rows(bench):
-    for figure in bench.figures:
+def restart_rows(found):
+    for one in found["restarts"]:
+        yield (f"{one['customers']:,}", one["service"], f"{one['seconds']:.2f}",
+               f"{one['blocks']:.0f}")
+
+
+def cost_rows(found):
+    for figure in found["figures"]:
         for service, costs in figure.get("costs", {}).items():
             if costs:
                 told = [f"{share:.0%} `{function}`" for share, function in costs]
                 yield (figure["name"], service, *(told + [""] * (3 - len(told))))
 
 
-def document(bench, tree, took_s):
-    options = bench.options
-    commit = git(tree, "rev-parse", "--short", "HEAD") or "unknown"
-    changed = " with changes that are not committed" if git(tree, "status", "--porcelain") else ""
-    lines = [
-        "# Benchmarks", "",
-        "Written by `bench/run`; not by hand.", "",
-        f"Commit {commit}{changed}, {datetime.now(timezone.utc):%Y-%m-%d}. {machine()}. "
-        f"{options.seconds:g} s each, {options.customers:,} customers, release build; the whole run "
-        f"took {took_s / 60:.0f} minutes.", "",
-        "*Of the limit*: the rate beside that of `kith-bench-limit` in the same run, which takes the "
-        "same requests over TCP, unpacks them with protobuf-c into an arena, drops what it has seen "
-        "by a hash in memory, appends what came in a turn as one block to LMDB, syncs and answers: "
-        "what this machine and these libraries give a service that decides nothing and keeps no "
-        "state. Everything is acknowledged after the sync. An event has eight fields and about 100 "
-        "bytes. A request's time runs from when it was due. *Checkpoints*: how many ended within "
-        "the figure's time, by service.", "",
-        *markdown(HEAD, rows(bench)), "",
+def table(found):
+    services = cpu_services(found)
+    texts = [page.text_table(HEAD, list(rows(found)))]
+    if services:
+        head = ("processor time, us an item", *services, "services together", "load")
+        texts.append(page.text_table(head, list(cpu_rows(found, services))))
+    if found["memory"]:
+        texts.append(page.text_table(("anonymous memory", "service", "idle", "after the load"),
+                                     list(memory_rows(found))))
+    return "\n\n".join(texts)
+
+
+def fewer(found, least):
+    """A sentence about phases that had to end before there were enough checkpoints."""
+    names = [figure["name"] for figure in found["figures"]
+             if any(count < least for count in figure.get("checkpoints", {}).values())]
+    if not names:
+        return []
+    return [f"**Fewer than {least} checkpoints within the longest time that a phase may have:** "
+            f"{'; '.join(names)}.", ""]
+
+
+def part(found, options, took_s):
+    """The lines of the page."""
+    services = cpu_services(found)
+    rounds = "" if options.rounds == 1 else (f" Each number is the median of {options.rounds} "
+                                             "rounds, checkpoints are the fewest of any.")
+    return [
+        "## The suite", "",
+        f"Measured by `bench/run`. {page.origin(took_s)} {options.customers:,} customers.{rounds}",
+        "",
+        "*Beside it*, measured in the same run: `kith-bench-limit` takes the same requests over "
+        "TCP, unpacks them with protobuf-c into an arena, drops what it has seen by a hash in "
+        "memory, appends what came in a turn as one block to LMDB, syncs and answers: what this "
+        "machine and these libraries give a service that decides nothing and keeps no state. LMDB's "
+        "cursor walks the same journal and touches every byte. Everything is acknowledged after the "
+        "sync. An event has eight fields and about 100 bytes. A request's time runs from when it "
+        "was due.", "",
+        f"A figure *lasted* {options.seconds:g} s or longer: until each service that has to work for "
+        f"it had ended {options.checkpoints} checkpoints, {options.most_seconds:g} s at most. "
+        "*Checkpoints*: how many of them ended within that time.", "",
+        *fewer(found, options.checkpoints),
+        *page.markdown(HEAD, rows(found)), "",
         "Half load is half of the rate at which all services keep up: the load waits whenever one "
         "of them is more than 65,536 events behind (`feed.Wait`), and what comes of it is that rate. "
         "Times at half load are those of events in batches of 100.", "",
-        "## Ready again after kill -9", "",
-        "Killed right after a load, so that the journal is ahead of the state; from the signal to "
-        "the first answer that says ready, the supervisor's part included.", "",
-        *markdown(("service", "seconds", "blocks evolved"),
-                  ((service, f"{seconds:.2f}", str(blocks))
-                   for service, seconds, blocks in bench.restarts)), "",
-        "## Bytes on disk per event", "",
-        *markdown(("suite", "service", "journal", "state", "both"), disk_rows(bench)), "",
-        "## What was counted again", "",
-        *(f"- {sentence}" for sentence in bench.checks), "",
-        "## Where the time goes", "",
+        "### Processor time", "",
+        "Of each service while the figure's load ran, in its own threads and in the kernel, divided "
+        "by the items that were accepted: microseconds an item.", "",
+        *page.markdown(("figure", *services, "together", "the load itself"),
+                       cpu_rows(found, services)), "",
+        "### Anonymous memory", "",
+        "What no file stands behind (`RssAnon`): of the services of a new suite before anything was "
+        "asked of them, and right after the loads.", "",
+        *page.markdown(("suite", "service", "idle", "after the load"), memory_rows(found)), "",
+        "### Ready again after kill -9", "",
+        "Killed when a whole checkpoint interval of load lay behind a checkpoint, so that the "
+        "journal is as far ahead of the state as it gets; from the signal to the first answer that "
+        "says ready, the supervisor's part included.", "",
+        *page.markdown(("customers", "service", "seconds", "blocks evolved"), restart_rows(found)),
+        "",
+        "### Bytes on disk per event", "",
+        *page.markdown(("suite", "service", "journal", "state", "both"), disk_rows(found)), "",
+        "### What was counted again", "",
+        *(f"- {one}" for one in found["checks"]), "",
+        "### Where the time goes", "",
         "The first three costs of each service while the load of the figure runs, by `bench/profile`: "
         "`perf record` at 499 Hz over all threads of the process, for five seconds, after the "
         "measured run. A share is of the process's own samples.", "",
-        *(markdown(("figure", "service", "first", "second", "third"), cost_rows(bench))
-          if options.profile else ["Not looked at: no perf here."]),
+        *(page.markdown(("figure", "service", "first", "second", "third"), cost_rows(found))
+          if any(cost_rows(found)) else ["Not looked at."]),
     ]
-    return "\n".join(lines) + "\n"

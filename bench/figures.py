@@ -1,0 +1,186 @@
+"""One round of measuring: what every part does with a suite, and what it finds out."""
+import json
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import report
+from loads import Failure, Load, ask, send_words
+
+TREE = Path(__file__).resolve().parent.parent
+CHECKPOINTS_LEAST = 3  # that each service ends within a figure's time
+LOOK_S = 1
+PROFILE_S = 5
+PROFILED_S = PROFILE_S + 2  # the load that is looked at outlasts the look
+LIMIT_RATE_MOST = 4000000  # items a second that the limit's table has room for
+
+
+def costs_find(suite, words):
+    """The first costs of the suite's services under this load, or None where there is no perf, and
+    how many items it took."""
+    with Load(suite.load_words(*words)) as load:
+        names = [f"{name}={pid}" for name, pid in suite.pids().items()]
+        done = subprocess.run([str(TREE / "bench" / "profile"), "--json", "--seconds",
+                               str(PROFILE_S), *names], capture_output=True, text=True, check=False)
+        items = load.result()["items"]
+    return json.loads(done.stdout) if done.returncode == 0 else None, items
+
+
+class Round:
+    """What one round has measured, in the order of measuring; report.py shows it."""
+
+    def __init__(self, options):
+        self.options = options
+        self.runs = 0
+        self.limits = {}    # (method, form): rate
+        self.figures = []
+        self.restarts = []  # {customers, service, seconds, blocks}
+        self.memory = []    # {suite, service, idle, loaded}
+        self.disk = []      # {suite, service, journal, state}: bytes an event
+        self.checks = []
+        self.profiles = options.profile
+
+    def say(self, text):
+        print(f"bench: {text}", flush=True)
+
+    def run_name(self):
+        """Identifiers begin with it: no two loads on one store send the same event."""
+        self.runs += 1
+        return f"r{self.runs}"
+
+    def check(self, sentence, holds):
+        if not holds:
+            raise Failure(f"not so: {sentence}")
+        self.checks.append(sentence)
+        self.say(sentence)
+
+    def add(self, name, **found):
+        """A figure without a phase of its own."""
+        self.figures.append({"name": name, **found})
+        self.say(report.sentence(self.figures[-1]))
+
+    # -- the limit
+
+    def limit(self, method, form):
+        """The rate that kith-bench-limit has for these requests; measured once a round."""
+        if (method, form) in self.limits:
+            return self.limits[method, form]
+        folder = self.options.out.resolve() / "limit"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        items = max(1000000, int(LIMIT_RATE_MOST * self.options.limit_seconds))
+        if form == "single":
+            items //= 10
+        elif method == "post":
+            items //= 100  # one key for each batch
+        server = subprocess.Popen([str(self.options.bin / "kith-bench-limit"), str(folder),
+                                   str(items)], stdout=subprocess.PIPE, text=True)
+        try:
+            endpoint = server.stdout.readline().strip().rstrip("\0")
+            words = send_words(form, method, self.options.limit_seconds, self.options.customers,
+                               "--to", endpoint, "--run", self.run_name())
+            found = ask([self.options.bin / "kith-bench-load", *words])
+        finally:
+            server.kill()
+            server.wait()
+        shutil.rmtree(folder)
+        self.limits[method, form] = found["rate"]
+        self.say(f"limit, {method}, {form}: {found['rate']:,.0f} items/s")
+        return found["rate"]
+
+    # -- one load
+
+    def phase(self, suite, words, workers):
+        """A load of at least the length that is asked for, which goes on until each of `workers`
+        has ended its checkpoints within it, if that does not take for ever."""
+        options = self.options
+        before, cpu_before = suite.checkpoints(), suite.cpu_us()
+        begin = time.monotonic()
+
+        def is_enough():
+            took_s = time.monotonic() - begin
+            if took_s < options.seconds or took_s >= options.most_seconds:
+                return took_s >= options.most_seconds
+            now = suite.checkpoints()
+            return all(now[one] - before[one] >= options.checkpoints for one in workers)
+
+        seconds = options.most_seconds if options.checkpoints else options.seconds
+        with Load(suite.load_words(*words, "--seconds", seconds)) as load:
+            while options.checkpoints and not load.has_ended(LOOK_S):
+                if is_enough():
+                    load.stop()
+                    break
+            found = load.result()
+        after, cpu_after = suite.checkpoints(), suite.cpu_us()
+        found["checkpoints"] = {one: after[one] - before[one] for one in workers}
+        items = max(1, found["items"])
+        found["cpu"] = {one: (cpu_after[one] - cpu_before[one]) / items for one in suite.services}
+        found["cpu"]["load"] = found["cpu_us"] / items
+        return found
+
+    def profile(self, suite, words):
+        """({service: its first costs}, items that this took)"""
+        if not self.profiles:
+            return {}, 0
+        costs, items = costs_find(suite, [*words, "--seconds", PROFILED_S])
+        if costs is None:
+            self.say("no profile: there is no perf, or it may not sample")
+            self.profiles = False
+        return costs or {}, items
+
+    def measure(self, suite, name, work, *more):
+        """One figure: a phase and then its profile. `work` is {method, form, workers} and, where
+        there are such, wanted, limit, and watches, words for the phase alone. Returns (what the
+        load said, items accepted in both)."""
+        service = "ingestion" if work["method"] == "ingest" else "loyalty"
+
+        def words():
+            return send_words(work["form"], work["method"], self.options.seconds,
+                              self.options.customers, "--to", suite.endpoint(service), "--run",
+                              self.run_name(), *more)
+
+        found = self.phase(suite, [*words(), *work.get("watches", ())], work["workers"])
+        if found["other"] != 0:
+            raise Failure(f"{name}: {found['other']} of the items were not accepted")
+        costs, profiled = self.profile(suite, words())
+        kept = {key: found[key] for key in ("answer", "checkpoints", "seconds", "cpu")}
+        # At a rate that was asked for, the times are the figure.
+        rate = {"load" if "--rate" in more else "rate": found["rate"]}
+        beside = {}
+        if work.get("limit"):
+            beside = {"beside": self.limit(*work["limit"]), "beside_name": "limit"}
+        self.add(name, wanted=work.get("wanted", ""), costs=costs, **rate, **kept, **beside)
+        return found, found["items"] + profiled
+
+    # -- what lies beside a load
+
+    def preload(self, suite, count, readers=()):
+        """So many events, each of another customer in order, and all of them folded by readers."""
+        words = ["send", "--to", suite.endpoint("ingestion"), "--run", self.run_name(), "--batch",
+                 1000, "--connections", 4, "--in-flight", 4, "--sequential", "--customers", count,
+                 "--items", count, "--seconds", 3600]
+        for reader in readers:
+            words += ["--reader", f"{reader}={suite.endpoint(reader, 'feed')}"]
+        found = ask(suite.load_words(*words))
+        if found["other"] != 0:
+            raise Failure(f"{found['other']} of the first {count} events were not accepted")
+        self.say(f"{found['items']:,} events of as many customers are there, after "
+                 f"{found['seconds']:.0f} s")
+        return found["items"]
+
+    def memory_idle(self, suite, name):
+        for service, size in suite.anonymous_bytes().items():
+            self.memory.append({"suite": name, "service": service, "idle": size, "loaded": 0})
+
+    def memory_loaded(self, suite, name):
+        sizes = suite.anonymous_bytes()
+        for one in self.memory:
+            if one["suite"] == name:
+                one["loaded"] = sizes[one["service"]]
+
+    def disk_note(self, suite, name, events):
+        for service, files in suite.disk_bytes().items():
+            self.disk.append({"suite": name, "service": service,
+                              "journal": files.get("journal", 0) / events,
+                              "state": files.get("state", 0) / events})

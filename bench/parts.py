@@ -1,0 +1,205 @@
+"""The parts of a round: each starts a suite, loads it, and counts again what was acknowledged."""
+import time
+
+import suites
+from loads import FORMS, Failure, Load, ask, send_words
+from suites import Suite
+
+SERVICES = ("ingestion", "loyalty", "segmentation", "campaign", "reporting")
+READERS = SERVICES[1:]
+# Who has work to do for an event: there is little for campaign, which only hears of entries.
+WORKERS = ("ingestion", "loyalty", "segmentation", "reporting")
+SINGLE = "single, 64 in flight"
+INGEST_WANTED = {"1,000": "700 k/s", "single": "80 k/s, p99 5 ms"}
+POST_WANTED = {"1,000": "400 k/s", "single": "60 k/s"}
+
+
+def form_name(form):
+    return SINGLE if form == "single" else f"batches of {form}"
+
+
+def count_text(count):
+    return f"{count / 1000000:g} million" if count >= 100000 else f"{count:,}"
+
+
+def limits_measure(found, forms):
+    """Before there is a suite, which would take part of the machine."""
+    for form in forms:
+        found.limit("ingest", form)
+
+
+# ---- ingestion alone
+
+
+def ingest(found):
+    """`found` is the Round, here and below."""
+    options = found.options
+    name = "ingestion alone"
+    limits_measure(found, FORMS)
+    with Suite(options, "ingest", ("ingestion",)) as suite:
+        found.memory_idle(suite, name)
+        events = found.preload(suite, options.known)
+        for form in FORMS:
+            known = f", from {count_text(events)} known" if form == "1,000" else ""
+            work = {"method": "ingest", "form": form, "workers": ("ingestion",),
+                    "wanted": INGEST_WANTED.get(form), "limit": ("ingest", form)}
+            _, accepted = found.measure(
+                suite, f"events into ingestion alone, {form_name(form)}{known}", work)
+            events += accepted
+        found.memory_loaded(suite, name)
+        found.disk_note(suite, name, events)
+        replay(found, suite, events)
+
+
+def replay(found, suite, events):
+    """One consumer reads everything; beside it, LMDB alone walks the same journal."""
+    suite.kill("ingestion")
+    counted = ask(suite.load_words("count", "--feed", suite.endpoint("ingestion", "feed"), "--run",
+                                   "ingestion"))
+    found.check(f"{events:,} events were acknowledged, and after kill -9 the feed has "
+                f"{counted['events']:,}", counted["events"] == events)
+    scan = ask([found.options.bin / "kith-bench-scan", suite.journal("ingestion")])
+    found.add("events read from ingestion's feed by one consumer, from the first",
+              rate=counted["rate"], wanted="3 M/s", beside=events / scan["seconds"],
+              beside_name="LMDB's cursor")
+
+
+def ingest_large(found):
+    options = found.options
+    limits_measure(found, ["1,000"])
+    with Suite(options, "large", ("ingestion",)) as suite:
+        events = found.preload(suite, options.known_large)
+        work = {"method": "ingest", "form": "1,000", "workers": ("ingestion",),
+                "wanted": "400 k/s", "limit": ("ingest", "1,000")}
+        found.measure(suite, "events into ingestion alone, batches of 1,000, from "
+                      f"{count_text(events)} known", work)
+
+
+# ---- the ledger
+
+
+def ledger_with(found, customers, forms, wanted):
+    name = f"ledger, {count_text(customers)} accounts"
+    for form in forms:
+        found.limit("spend" if form == "single" else "post", form)
+    with Suite(found.options, "ledger", ("ingestion", "loyalty")) as suite:
+        found.memory_idle(suite, name)
+        postings = found.preload(suite, customers, ["loyalty"])
+        for form in forms:
+            method = "spend" if form == "single" else "post"
+            work = {"method": method, "form": form, "workers": ("loyalty",),
+                    "wanted": wanted.get(form), "limit": (method, form)}
+            _, accepted = found.measure(
+                suite, f"postings, loyalty.{method.capitalize()}, {form_name(form)}, "
+                f"{count_text(customers)} accounts", work, "--customers", customers)
+            postings += accepted
+        found.memory_loaded(suite, name)
+        suite.kill("loyalty")
+        verified = suite.cli("loyalty", "verify", as_json=True)
+        found.check(f"{postings:,} postings were acknowledged or earned, and after kill -9 the "
+                    f"ledger adds up from {verified['postings']:,}",
+                    verified["ok"] and verified["postings"] == postings)
+
+
+def ledger(found):
+    ledger_with(found, found.options.customers, FORMS, POST_WANTED)
+
+
+def ledger_large(found):
+    wanted = {form: "60 % of one million's" for form in FORMS}
+    ledger_with(found, found.options.customers_large, ("1,000", "single"), wanted)
+
+
+# ---- all services
+
+
+def reader_words(suite):
+    words = []
+    for reader in READERS:
+        words += ["--reader", f"{reader}={suite.endpoint(reader, 'feed')}"]
+    return words
+
+
+def half_load(found, suite, rate):
+    """The times of single events while the suite runs at half of what it can."""
+    ends = {name: one["seq"] for name, one in suite.status().items()}
+    watches = []
+    for feed in ("loyalty", "segmentation"):
+        watches += ["--watch", f"{feed}={suite.endpoint(feed, 'feed')}@{ends[feed]}"]
+    work = {"method": "ingest", "form": "100", "workers": WORKERS, "watches": watches}
+    said, events = found.measure(suite, "half load: event sent to its acknowledgement", work,
+                                 "--rate", rate)
+    found.add("half load: event acknowledged to points at a subscriber", load=said["rate"],
+              wanted="p99 10 ms", answer=said["loyalty_from_acknowledged"])
+    found.add("half load: event acknowledged to segment entry at a subscriber", load=said["rate"],
+              wanted="p99 10 ms", answer=said["segmentation_from_acknowledged"])
+    if said["segmentation_from_due"]["count"] == 0:
+        raise Failure("nobody entered the segment; give more --customers or less time")
+    earned = said["loyalty_from_due"]["count"]
+    found.check(f"at half load {said['items']:,} events earned points, and {earned:,} such facts "
+                "reached the subscriber", said["items"] == earned)
+    return events
+
+
+def restarts(found, suite, customers):
+    """Each service is killed when a whole checkpoint interval of load lies behind a checkpoint, so
+    that its journal is as far ahead of its state as it gets."""
+    events = 0
+    for service in SERVICES:
+        words = send_words("1,000", "ingest", suites.ANSWER_S, customers, "--to",
+                           suite.endpoint("ingestion"), "--run", found.run_name(),
+                           *reader_words(suite))
+        with Load(suite.load_words(*words)) as load:
+            before = suite.checkpoints()[service]
+            end = time.monotonic() + suites.ANSWER_S / 2
+            # One that has nothing to do makes no checkpoint.
+            while service in WORKERS and suite.checkpoints()[service] == before:
+                if load.has_ended(0.1) or time.monotonic() > end:
+                    break
+            load.has_ended(suite.interval_s)
+            load.stop()
+            events += load.result()["items"]
+        seconds, blocks = suite.kill(service)
+        found.restarts.append({"customers": customers, "service": service, "seconds": seconds,
+                               "blocks": blocks})
+        found.say(f"{service}: killed, ready again after {seconds:.2f} s, {blocks} blocks evolved")
+    return events
+
+
+def everything_counted(found, suite, events):
+    totals = suite.cli("report", "totals", as_json=True)
+    found.check(f"{events:,} events were acknowledged, and after {len(SERVICES)} kill -9 the "
+                f"report has {totals['events']:,}", totals["events"] == events)
+    verified = suite.cli("loyalty", "verify", as_json=True)
+    found.check("the ledger adds up to zero", verified["ok"] and verified["sum"] == 0)
+
+
+def whole(found):
+    options = found.options
+    name = "all services"
+    limits_measure(found, ["1,000"])
+    with Suite(options, "suite", SERVICES) as suite:
+        found.memory_idle(suite, name)
+        events = found.preload(suite, options.customers, READERS)
+        work = {"method": "ingest", "form": "1,000", "workers": WORKERS, "wanted": "80 k/s",
+                "limit": ("ingest", "1,000")}
+        said, accepted = found.measure(
+            suite, "events through all services, nobody falling behind, batches of 1,000", work,
+            *reader_words(suite))
+        events += accepted
+        events += half_load(found, suite, said["rate"] / 2)
+        found.memory_loaded(suite, name)
+        events += restarts(found, suite, options.customers)
+        everything_counted(found, suite, events)
+        found.disk_note(suite, name, events)
+
+
+def restarts_large(found):
+    with Suite(found.options, "restart", SERVICES) as suite:
+        events = found.preload(suite, found.options.customers_large, READERS)
+        events += restarts(found, suite, found.options.customers_large)
+        everything_counted(found, suite, events)
+
+
+PARTS = {"ingest": ingest, "ledger": ledger, "suite": whole}
+LARGE = {"ingest": ingest_large, "ledger": ledger_large, "suite": restarts_large}
