@@ -13,6 +13,6 @@ def combine(values, name=""):
         return first
     if isinstance(first, (list, tuple)):
         return [combine([value[i] for value in values]) for i in range(len(first))]
-    if isinstance(first, (int, float)) and not isinstance(first, bool):
+    if isinstance(first, (int, float)) and values.count(first) < len(values):
         return statistics.median(values)
     return first

@@ -142,8 +142,8 @@ def half_load(found, suite, rate):
 
 
 def restarts(found, suite, customers):
-    """Each service is killed when a whole checkpoint interval of load lies behind a checkpoint, so
-    that its journal is as far ahead of its state as it gets."""
+    """Each service is killed when about a checkpoint interval of load lies behind a checkpoint, and
+    the next one has not ended: so its journal is as far ahead of its state as it gets."""
     events = 0
     for service in SERVICES:
         words = send_words("1,000", "ingest", suites.ANSWER_S, customers, "--to",
@@ -156,7 +156,7 @@ def restarts(found, suite, customers):
             while service in WORKERS and suite.checkpoints()[service] == before:
                 if load.has_ended(0.1) or time.monotonic() > end:
                     break
-            load.has_ended(suite.interval_s)
+            load.has_ended(0.8 * suite.interval_s)
             load.stop()
             events += load.result()["items"]
         seconds, blocks = suite.kill(service)

@@ -188,8 +188,8 @@ def part(found, options, took_s):
         "asked of them, and right after the loads.", "",
         *page.markdown(("suite", "service", "idle", "after the load"), memory_rows(found)), "",
         "### Ready again after kill -9", "",
-        "Killed when a whole checkpoint interval of load lay behind a checkpoint, so that the "
-        "journal is as far ahead of the state as it gets; from the signal to the first answer that "
+        "Killed when about a checkpoint interval of load (5 s, as shipped) lay behind a checkpoint, so "
+        "that the journal is as far ahead of the state as it gets; from the signal to the first answer that "
         "says ready, the supervisor's part included.", "",
         *page.markdown(("customers", "service", "seconds", "blocks evolved"), restart_rows(found)),
         "",
