@@ -63,6 +63,10 @@
 #define LIMIT_STATE_KEY_BYTES 96
 #define LIMIT_STATE_VALUE_BYTES 1900
 
+/* Sorted runs of permanent tables, live ones and those being written: four of a level become
+ * one, so this is enough for twelve levels, and their list fits one record. */
+#define LIMIT_STATE_RUNS 48
+
 /* Below this a disk is tight: turns and the pieces of checkpoints get small, so that little
  * room ahead of each store is enough. Five services' largest turns fit above it. */
 #define LIMIT_DISK_TIGHT_BYTES (UINT64_C(256) * 1024 * 1024)

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #define FORMAT 1
-#define TABLES 3
+#define TABLES (3 + LIMIT_STATE_RUNS)
 /* A reader's place in the lock file; a killed reader holds one until it is looked for. */
 #define READERS_MAX 1024
 #define IDENTITY_BYTES_MAX (12 + LIMIT_ID_BYTES)
