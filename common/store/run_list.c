@@ -238,13 +238,18 @@ static enum status run_get(const struct run *run, MDB_txn *txn, struct span key,
     return STATUS_OK;
 }
 
+void run_list_prefetch(const struct run_list *list, uint64_t hash)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        run_filter_prefetch(&list->filters[i], hash);
+    }
+}
+
 enum status run_list_get(const struct run_list *list, MDB_txn *txn, uint64_t hash, struct span key,
                          struct span *value)
 {
     /* All lines are asked for before the first is needed: one wait instead of one a run. */
-    for (size_t i = 0; i < list->count; i++) {
-        run_filter_prefetch(&list->filters[i], hash);
-    }
+    run_list_prefetch(list, hash);
     for (size_t i = 0; i < list->count; i++) {
         if (run_filter_may_hold(&list->filters[i], hash)) {
             enum status status = run_get(list->runs[i], txn, key, value);
