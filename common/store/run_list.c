@@ -188,27 +188,48 @@ void run_cursor_release(struct run_cursor *cursor)
     cursor->count = 0;
 }
 
-enum status run_cursor_next(struct run_cursor *cursor, struct span *key, struct span *value)
+/* The newest of the heads that stand at the least key, and a bit for each of these. NULL:
+ * there are no more records. */
+static const struct run_head *heads_least(const struct run_cursor *cursor, uint64_t *at_least)
 {
-    /* Several may stand at the least key: the first of them is the newest. */
     const struct run_head *least = NULL;
-    uint64_t at_least = 0;
     static_assert(LIMIT_STATE_RUNS <= 64, "a head has a bit");
     for (size_t i = 0; i < cursor->count; i++) {
         const struct run_head *head = &cursor->heads[i];
-        if (head->is_broken) {
-            *key = head->key;
-            return STATUS_CORRUPT;
-        }
         if (!head->has_record) {
             continue;
         }
         int order = least == NULL ? -1 : span_compare(head->key, least->key);
+        if (order < 0) {
+            least = head;
+            *at_least = 0;
+        }
         if (order <= 0) {
-            at_least = order < 0 ? UINT64_C(1) << i : at_least | UINT64_C(1) << i;
-            least = order < 0 ? head : least;
+            *at_least |= UINT64_C(1) << i;
         }
     }
+    return least;
+}
+
+static const struct run_head *heads_broken(const struct run_cursor *cursor)
+{
+    for (size_t i = 0; i < cursor->count; i++) {
+        if (cursor->heads[i].is_broken) {
+            return &cursor->heads[i];
+        }
+    }
+    return NULL;
+}
+
+enum status run_cursor_next(struct run_cursor *cursor, struct span *key, struct span *value)
+{
+    const struct run_head *broken = heads_broken(cursor);
+    if (broken != NULL) {
+        *key = broken->key;
+        return STATUS_CORRUPT;
+    }
+    uint64_t at_least = 0;
+    const struct run_head *least = heads_least(cursor, &at_least);
     if (least == NULL) {
         return STATUS_NOT_FOUND;
     }
@@ -251,11 +272,12 @@ enum status run_list_get(const struct run_list *list, MDB_txn *txn, uint64_t has
     /* All lines are asked for before the first is needed: one wait instead of one a run. */
     run_list_prefetch(list, hash);
     for (size_t i = 0; i < list->count; i++) {
-        if (run_filter_may_hold(&list->filters[i], hash)) {
-            enum status status = run_get(list->runs[i], txn, key, value);
-            if (status != STATUS_NOT_FOUND) {
-                return status;
-            }
+        if (!run_filter_may_hold(&list->filters[i], hash)) {
+            continue;
+        }
+        enum status status = run_get(list->runs[i], txn, key, value);
+        if (status != STATUS_NOT_FOUND) {
+            return status;
         }
     }
     return STATUS_NOT_FOUND;

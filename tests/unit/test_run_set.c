@@ -127,6 +127,17 @@ static void get_check(const struct bed *bed, const struct run_list *list, MDB_tx
     }
 }
 
+static void next_check(struct run_cursor *cursor, const struct store_key *expected_key, size_t i)
+{
+    struct span key = { 0 };
+    struct span value = { 0 };
+    struct known_value expected;
+    value_make((uint32_t)i, &expected);
+    ck_assert_int_eq(run_cursor_next(cursor, &key, &value), STATUS_OK);
+    ck_assert(span_equal(key, store_key_span(expected_key)));
+    ck_assert(span_equal(value, expected.span));
+}
+
 /* Every record from `first` on, in order. */
 static void scan_check(const struct bed *bed, const struct run_list *list, MDB_txn *txn,
                        size_t first)
@@ -137,11 +148,7 @@ static void scan_check(const struct bed *bed, const struct run_list *list, MDB_t
     run_cursor_open(&cursor, list->runs, list->count, txn, store_key_span(&bed->keys[first]));
     for (size_t i = first; i < RECORDS; i++) {
         if (bed->has[i]) {
-            struct known_value expected;
-            value_make((uint32_t)i, &expected);
-            ck_assert_int_eq(run_cursor_next(&cursor, &key, &value), STATUS_OK);
-            ck_assert(span_equal(key, store_key_span(&bed->keys[i])));
-            ck_assert(span_equal(value, expected.span));
+            next_check(&cursor, &bed->keys[i], i);
         }
     }
     ck_assert_int_eq(run_cursor_next(&cursor, &key, &value), STATUS_NOT_FOUND);
@@ -168,6 +175,14 @@ static void bed_check(const struct bed *bed)
 
 /* ---- what is done to it */
 
+static void record_add(const struct bed *bed, struct run_writer *writer, MDB_txn *txn, size_t i)
+{
+    struct known_value value;
+    value_make((uint32_t)i, &value);
+    ck_assert_int_eq(run_writer_add(writer, txn, store_key_span(&bed->keys[i]), value.span),
+                     STATUS_OK);
+}
+
 /* The run of a drawn share of the records, in one transaction. */
 static void run_make(struct bed *bed, uint64_t share)
 {
@@ -176,10 +191,7 @@ static void run_make(struct bed *bed, uint64_t share)
     MDB_txn *txn = write_begin(bed);
     for (size_t i = 0; i < RECORDS; i++) {
         if (chance_below(&bed->chance, 100) < share) {
-            struct known_value value;
-            value_make((uint32_t)i, &value);
-            ck_assert_int_eq(run_writer_add(writer, txn, store_key_span(&bed->keys[i]), value.span),
-                             STATUS_OK);
+            record_add(bed, writer, txn, i);
             bed->has[i] = true;
         }
     }
@@ -248,11 +260,7 @@ static bool writing_step(struct bed *bed, struct writing *writing, MDB_txn *txn)
     for (; writing->next < end && writing->next < RECORDS; writing->next++) {
         size_t i = writing->next;
         if (writing->has[i]) {
-            struct known_value value;
-            value_make((uint32_t)i, &value);
-            ck_assert_int_eq(
-                run_writer_add(writing->writer, txn, store_key_span(&bed->keys[i]), value.span),
-                STATUS_OK);
+            record_add(bed, writing->writer, txn, i);
         }
     }
     if (writing->next < RECORDS) {
