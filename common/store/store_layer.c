@@ -36,6 +36,16 @@ static void table_layer_move(struct layers *layers, struct layer *layer, struct 
     }
 }
 
+static void runs_layer_move(struct layers *layers, struct layer *layer)
+{
+    enum status status = run_cursor_next(layer->runs, &layer->key, &layer->value);
+    layer->has_record = status == STATUS_OK;
+    if (status == STATUS_CORRUPT) {
+        layers->is_broken = true;
+        layers->broken = layer->key;
+    }
+}
+
 static void layer_advance(struct layers *layers, struct layer *layer)
 {
     switch (layer->kind) {
@@ -45,6 +55,9 @@ static void layer_advance(struct layers *layers, struct layer *layer)
         return;
     case LAYER_SORTED:
         sorted_layer_move(layer, layer->sorted_at + 1);
+        return;
+    case LAYER_PERMANENT:
+        runs_layer_move(layers, layer);
         return;
     case LAYER_RUN:
     case LAYER_DATA:
@@ -85,13 +98,31 @@ void layers_add_table(struct layers *layers, enum layer_kind kind, MDB_txn *txn,
     table_layer_move(layers, layer, from, MDB_SET_RANGE);
 }
 
+void layers_add_runs(struct layers *layers, const struct run_list *list, MDB_txn *txn,
+                     struct span from)
+{
+    struct layer *layer = layer_add(layers, LAYER_PERMANENT);
+    layer->runs = memory_allocate(sizeof *layer->runs);
+    run_cursor_open(layer->runs, list->runs, list->count, txn, from);
+    runs_layer_move(layers, layer);
+}
+
+static void layer_release(struct layer *layer)
+{
+    free(layer->sorted);
+    if (layer->cursor != NULL) {
+        mdb_cursor_close(layer->cursor);
+    }
+    if (layer->runs != NULL) {
+        run_cursor_release(layer->runs);
+        free(layer->runs);
+    }
+}
+
 void layers_release(struct layers *layers)
 {
     for (size_t i = 0; i < layers->count; i++) {
-        free(layers->layers[i].sorted);
-        if (layers->layers[i].cursor != NULL) {
-            mdb_cursor_close(layers->layers[i].cursor);
-        }
+        layer_release(&layers->layers[i]);
     }
     *layers = (struct layers){ 0 };
 }
@@ -122,6 +153,9 @@ static bool layer_open(const struct layer *layer, struct store_image *image)
         return store_image_open(layer->key, layer->value, image);
     case LAYER_DATA:
         return store_record_open(layer->key, layer->value, &image->value);
+    case LAYER_PERMANENT: /* whose blocks were found good */
+        image->value = layer->value;
+        return true;
     }
     return false;
 }
@@ -140,7 +174,7 @@ enum status layers_next(struct layers *layers, struct span *key, struct span *va
 {
     for (;;) {
         if (layers->is_broken) {
-            *key = (struct span){ 0 };
+            *key = layers->broken;
             return STATUS_CORRUPT;
         }
         const struct layer *least = layer_least(layers);

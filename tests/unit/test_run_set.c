@@ -1,5 +1,6 @@
 /* link: common_store lmdb */
 #include "common/store/run_set.h"
+#include "common/store/store_layer.h"
 #include "tests/unit/store_fixture.h"
 
 /* The records that there may be, in the order of their keys: the model is which there are. */
@@ -315,7 +316,7 @@ START_TEST(runs_agree_with_a_model_through_merges_and_crashes)
 {
     struct bed *bed = bed_make("model");
     struct writing *writing = memory_allocate(sizeof *writing);
-    for (size_t step = 0; step < 800; step++) {
+    for (size_t step = 0; step < 500; step++) {
         if (step % 400 == 0) {
             /* From few records again, so that new keys stay new. */
             run_writer_close(&writing->writer);
@@ -358,13 +359,13 @@ START_TEST(a_crash_between_any_two_pieces_of_a_merge_loses_nothing)
     while (run_set_list(bed->set)->count > 1) {
         pieces++;
         for (size_t i = 0; i < pieces && run_set_has_work(bed->set); i++) {
-            ck_assert_int_eq(work_step(bed, 2, &broken), STATUS_OK);
+            ck_assert_int_eq(work_step(bed, 4, &broken), STATUS_OK);
         }
         bed_close(bed);
         bed_open(bed);
         bed_check(bed);
     }
-    ck_assert_uint_gt(pieces, 5);
+    ck_assert_uint_gt(pieces, 3);
     work_all(bed, 100);
     ck_assert_uint_eq(run_set_list(bed->set)->runs[0]->level, 1);
     /* Nothing but the one run is left in the file. */
@@ -504,7 +505,7 @@ START_TEST(the_file_does_not_grow_while_the_same_is_merged_again_and_again)
     size_t most = 0;
     for (size_t round = 0; round < 30 * RUN_MERGE_FROM; round++) {
         run_make(bed, 100);
-        work_all(bed, 64);
+        work_all(bed, 512);
         size_t pages = pages_used(bed);
         most = pages > most ? pages : most;
     }
@@ -513,6 +514,68 @@ START_TEST(the_file_does_not_grow_while_the_same_is_merged_again_and_again)
     printf("runs had %zu pages at most, the file has %zu\n", most, info.me_last_pgno);
     ck_assert_uint_lt(info.me_last_pgno, 3 * most);
     bed_check(bed);
+    bed_remove(bed);
+}
+END_TEST
+
+/* ---- as a layer beside the tables */
+
+/* Some records that a run has too, and some that none has. */
+static void data_put(struct bed *bed)
+{
+    uint8_t sealed[STORE_SEALED_BYTES_MAX];
+    MDB_txn *txn = write_begin(bed);
+    for (size_t i = 0; i < RECORDS; i += 5) {
+        struct known_value value;
+        value_make((uint32_t)i, &value);
+        struct span key = store_key_span(&bed->keys[i]);
+        struct span record = store_record_seal(key, value.span, sealed);
+        ck_assert_int_eq(store_file_put(txn, bed->file.data, key, record, 0), STATUS_OK);
+        bed->has[i] = true;
+    }
+    write_end(txn);
+}
+
+static void layers_open(const struct bed *bed, MDB_txn *txn, size_t first, struct layers *layers)
+{
+    struct span from = store_key_span(&bed->keys[first]);
+    *layers = (struct layers){ 0 };
+    layers_add_table(layers, LAYER_DATA, txn, bed->file.data, from);
+    layers_add_runs(layers, run_set_list(bed->set), txn, from);
+}
+
+static void layer_check(const struct bed *bed, struct layers *layers, size_t i)
+{
+    struct span key = { 0 };
+    struct span value = { 0 };
+    struct known_value expected;
+    value_make((uint32_t)i, &expected);
+    ck_assert_int_eq(layers_next(layers, &key, &value), STATUS_OK);
+    ck_assert(span_equal(key, store_key_span(&bed->keys[i])));
+    ck_assert(span_equal(value, expected.span));
+}
+
+START_TEST(runs_and_tables_are_read_as_one)
+{
+    struct bed *bed = bed_make("layers");
+    run_make(bed, 30);
+    run_make(bed, 30);
+    data_put(bed);
+    MDB_txn *txn = read_begin(bed);
+    for (size_t first = 0; first < RECORDS; first += 333) {
+        struct layers layers = { 0 };
+        struct span key = { 0 };
+        struct span value = { 0 };
+        layers_open(bed, txn, first, &layers);
+        for (size_t i = first; i < RECORDS; i++) {
+            if (bed->has[i]) {
+                layer_check(bed, &layers, i);
+            }
+        }
+        ck_assert_int_eq(layers_next(&layers, &key, &value), STATUS_NOT_FOUND);
+        layers_release(&layers);
+    }
+    mdb_txn_abort(txn);
     bed_remove(bed);
 }
 END_TEST
@@ -554,7 +617,7 @@ START_TEST(a_flipped_bit_of_the_list_is_refused_at_open)
     run_make(bed, 20);
     run_make(bed, 20);
     MDB_dbi meta = bed->file.meta;
-    for (size_t bit = 0; bit_flip(bed, meta, span_of_text("runs"), bit); bit += 7) {
+    for (size_t bit = 0; bit_flip(bed, meta, span_of_text("runs"), bit); bit += 29) {
         struct refusal refusal = { 0 };
         ck_assert_int_eq(open_status(bed, &refusal), STATUS_CORRUPT);
         ck_assert_ptr_nonnull(strstr(refusal.message, "the list of runs is broken"));
@@ -578,7 +641,7 @@ START_TEST(a_flipped_bit_of_a_filter_is_refused_at_open)
                    (unsigned)run_set_list(bed->set)->runs[0]->slot);
     const uint8_t piece[] = { RUN_FILTER_TABLE, 0, 0, 0, 1 };
     struct span key = span_of(piece, sizeof piece);
-    for (size_t bit = 0; bit_flip(bed, table, key, bit); bit += 401) {
+    for (size_t bit = 0; bit_flip(bed, table, key, bit); bit += 1201) {
         struct refusal refusal = { 0 };
         ck_assert_int_eq(open_status(bed, &refusal), STATUS_CORRUPT);
         ck_assert_str_eq(refusal.message, name);
@@ -631,6 +694,11 @@ static void broken_block_check(struct bed *bed, size_t record, const struct stor
     ck_assert_int_eq(run_cursor_next(&cursor, &key, &value), STATUS_CORRUPT);
     ck_assert(span_equal(key, store_key_span(block)));
     run_cursor_release(&cursor);
+    struct layers layers = { 0 };
+    layers_open(bed, txn, record, &layers);
+    ck_assert_int_eq(layers_next(&layers, &key, &value), STATUS_CORRUPT);
+    ck_assert(span_equal(key, store_key_span(block)));
+    layers_release(&layers);
     mdb_txn_abort(txn);
 }
 
@@ -641,7 +709,7 @@ START_TEST(a_flipped_bit_of_a_block_is_found_by_whoever_reads_it)
     const struct run *run = run_set_list(bed->set)->runs[0];
     size_t record = (size_t)chance_below(&bed->chance, RECORDS);
     struct store_key block = block_of(bed, run, record);
-    for (size_t bit = 0; bit_flip(bed, run->table, store_key_span(&block), bit); bit += 111) {
+    for (size_t bit = 0; bit_flip(bed, run->table, store_key_span(&block), bit); bit += 301) {
         broken_block_check(bed, record, &block);
         ck_assert(bit_flip(bed, run->table, store_key_span(&block), bit));
     }
@@ -807,6 +875,7 @@ static void tests_add(TCase *tests)
     tcase_add_test(tests, a_run_of_nothing_is_not_published);
     tcase_add_test(tests, the_slots_come_to_an_end_and_a_merge_frees_some);
     tcase_add_test(tests, the_file_does_not_grow_while_the_same_is_merged_again_and_again);
+    tcase_add_test(tests, runs_and_tables_are_read_as_one);
     tcase_add_test(tests, a_flipped_bit_of_the_list_is_refused_at_open);
     tcase_add_test(tests, a_flipped_bit_of_a_filter_is_refused_at_open);
     tcase_add_test(tests, a_flipped_bit_of_a_block_is_found_by_whoever_reads_it);
