@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#define PAGE_BYTES 4096
+#define LARGE_PAGE_BYTES ((size_t)2 * 1024 * 1024)
 #define LINE_BITS (RUN_FILTER_LINE_BYTES * 8)
 
 static_assert(RUN_FILTER_LINE_WORDS * sizeof(uint64_t) == RUN_FILTER_LINE_BYTES,
@@ -20,25 +20,19 @@ uint32_t run_filter_lines(uint64_t keys)
     return lines == 0 ? 1 : (uint32_t)lines;
 }
 
-/* A look goes to any page of the filter: large pages save half of its time. Only a hint, and
- * before the memory is touched. */
-static void pages_advise(uint8_t *memory, size_t size)
-{
-    size_t past = (uintptr_t)memory % PAGE_BYTES;
-    size_t skipped = past == 0 ? 0 : PAGE_BYTES - past;
-    if (size > skipped) {
-        (void)madvise(memory + skipped, size - skipped, MADV_HUGEPAGE);
-    }
-}
-
 void run_filter_init(struct run_filter *filter, uint32_t lines)
 {
     assert(lines > 0);
-    size_t size = ((size_t)lines + 1) * RUN_FILTER_LINE_BYTES;
-    uint8_t *memory = memory_allocate(size);
-    pages_advise(memory, size);
-    size_t past = (uintptr_t)memory % RUN_FILTER_LINE_BYTES;
-    uint8_t *first = past == 0 ? memory : memory + RUN_FILTER_LINE_BYTES - past;
+    size_t size = (size_t)lines * RUN_FILTER_LINE_BYTES;
+    size_t border = size < LARGE_PAGE_BYTES ? RUN_FILTER_LINE_BYTES : LARGE_PAGE_BYTES;
+    uint8_t *memory = memory_allocate(size + border);
+    size_t past = (uintptr_t)memory % border;
+    uint8_t *first = past == 0 ? memory : memory + border - past;
+    if (border == LARGE_PAGE_BYTES) {
+        /* A look goes to any page: with large ones the processor knows where they all are. Only
+         * a hint, and before the memory is touched. */
+        (void)madvise(first, size, MADV_HUGEPAGE);
+    }
     *filter = (struct run_filter){
         .words = (uint64_t *)(void *)first,
         .lines = lines,

@@ -86,7 +86,8 @@ END_TEST
 
 START_TEST(lines_begin_where_lines_of_the_cache_do)
 {
-    for (uint32_t lines = 1; lines < 100; lines++) {
+    /* Up to a few that are large enough to be laid on the borders of large pages. */
+    for (uint32_t lines = 1; lines < 100000; lines = lines * 2 + lines % 3) {
         struct run_filter filter = { 0 };
         run_filter_init(&filter, lines);
         ck_assert_uint_eq((uintptr_t)filter.words % RUN_FILTER_LINE_BYTES, 0);
@@ -94,6 +95,9 @@ START_TEST(lines_begin_where_lines_of_the_cache_do)
         ck_assert_ptr_eq(run_filter_line(&filter, 0), filter.words);
         ck_assert_ptr_eq(run_filter_line(&filter, UINT64_MAX),
                          filter.words + (size_t)(lines - 1) * RUN_FILTER_LINE_WORDS);
+        run_filter_add(&filter, 0);
+        run_filter_add(&filter, UINT64_MAX);
+        ck_assert(run_filter_may_hold(&filter, UINT64_MAX));
         run_filter_release(&filter);
     }
 }

@@ -555,6 +555,21 @@ static void layer_check(const struct bed *bed, struct layers *layers, size_t i)
     ck_assert(span_equal(value, expected.span));
 }
 
+static void layers_check(const struct bed *bed, MDB_txn *txn, size_t first)
+{
+    struct layers layers = { 0 };
+    struct span key = { 0 };
+    struct span value = { 0 };
+    layers_open(bed, txn, first, &layers);
+    for (size_t i = first; i < RECORDS; i++) {
+        if (bed->has[i]) {
+            layer_check(bed, &layers, i);
+        }
+    }
+    ck_assert_int_eq(layers_next(&layers, &key, &value), STATUS_NOT_FOUND);
+    layers_release(&layers);
+}
+
 START_TEST(runs_and_tables_are_read_as_one)
 {
     struct bed *bed = bed_make("layers");
@@ -563,17 +578,7 @@ START_TEST(runs_and_tables_are_read_as_one)
     data_put(bed);
     MDB_txn *txn = read_begin(bed);
     for (size_t first = 0; first < RECORDS; first += 333) {
-        struct layers layers = { 0 };
-        struct span key = { 0 };
-        struct span value = { 0 };
-        layers_open(bed, txn, first, &layers);
-        for (size_t i = first; i < RECORDS; i++) {
-            if (bed->has[i]) {
-                layer_check(bed, &layers, i);
-            }
-        }
-        ck_assert_int_eq(layers_next(&layers, &key, &value), STATUS_NOT_FOUND);
-        layers_release(&layers);
+        layers_check(bed, txn, first);
     }
     mdb_txn_abort(txn);
     bed_remove(bed);
