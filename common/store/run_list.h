@@ -98,7 +98,7 @@ bool run_list_fits(const struct run_list *list, MDB_txn *txn);
 uint64_t run_list_records(const struct run_list *list);
 
 /* A hint that `hash` will be looked for. Most of the time of a look is the way from memory to
- * the filters: with some other keys looked for in between, it costs a third. */
+ * the filters: with some other keys looked for in between, it costs half. */
 void run_list_prefetch(const struct run_list *list, uint64_t hash);
 /* `hash` is run_filter_hash(key). The value lives as long as the snapshot.
  * STATUS_NOT_FOUND; STATUS_CORRUPT: a broken block where the record would be. */
