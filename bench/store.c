@@ -91,7 +91,7 @@ static uint64_t anonymous_bytes(void)
 
 static void bench_open(struct bench *bench)
 {
-    static const struct store_table table = { TABLE, "keys" };
+    static const struct store_table table = { TABLE, "keys", STORE_TABLE_TREE };
     char path[2][512];
     struct refusal refusal;
     refusal_init(&refusal);

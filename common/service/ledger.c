@@ -20,10 +20,10 @@
 #define EXPIRE_PER_BLOCK 128
 
 const struct store_table shell_tables[SHELL_TABLES] = {
-    { SHELL_TABLE_CURSOR, "shell_cursor" },
-    { SHELL_TABLE_REQUEST, "shell_request" },
-    { SHELL_TABLE_REQUEST_AGE, "shell_request_age" },
-    { SHELL_TABLE_NOW, "shell_now" },
+    { SHELL_TABLE_CURSOR, "shell_cursor", STORE_TABLE_TREE },
+    { SHELL_TABLE_REQUEST, "shell_request", STORE_TABLE_TREE },
+    { SHELL_TABLE_REQUEST_AGE, "shell_request_age", STORE_TABLE_TREE },
+    { SHELL_TABLE_NOW, "shell_now", STORE_TABLE_TREE },
 };
 
 /* ---- cursors */

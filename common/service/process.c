@@ -52,6 +52,11 @@ static void store_options_fill(struct process *process, uint32_t shard)
     const struct service_definition *definition = process->definition;
     memcpy(process->tables, shell_tables, sizeof shell_tables);
     process->table_count = SHELL_TABLES;
+    for (size_t i = 0; i < SHELL_TABLES && definition->keeps_keys_for_ever; i++) {
+        if (process->tables[i].id == SHELL_TABLE_REQUEST) {
+            process->tables[i].kind = STORE_TABLE_PERMANENT;
+        }
+    }
     for (size_t i = 0; i < definition->table_count; i++) {
         assert(process->table_count < sizeof process->tables / sizeof process->tables[0]);
         assert(definition->tables[i].id >= SERVICE_TABLE_FIRST);

@@ -40,6 +40,7 @@ struct memtable_slot {
 
 struct memtable_table {
     struct memtable_entry *newest; /* NULL: it has no entry */
+    size_t count;
     bool is_ordered;
     struct memtable_order order;
     struct memtable_entry *first; /* in order */
@@ -135,6 +136,7 @@ static void entry_enlist(struct memtable *memtable, struct memtable_entry *entry
     struct memtable_table *table = &memtable->tables[entry->key[0]];
     entry->older = table->newest;
     table->newest = entry;
+    table->count++;
     if (table->is_ordered) {
         entry_order(memtable, table, entry);
     }
@@ -254,6 +256,11 @@ bool memtable_entry_is_tombstone(const struct memtable_entry *entry)
 size_t memtable_count(const struct memtable *memtable)
 {
     return memtable->count;
+}
+
+size_t memtable_table_count(const struct memtable *memtable, uint8_t table)
+{
+    return memtable->tables[table].count;
 }
 
 size_t memtable_bytes(const struct memtable *memtable)

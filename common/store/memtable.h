@@ -48,6 +48,7 @@ bool memtable_entry_is_tombstone(const struct memtable_entry *entry);
 
 /* Entries, tombstones too. */
 size_t memtable_count(const struct memtable *memtable);
+size_t memtable_table_count(const struct memtable *memtable, uint8_t table);
 /* Memory of the entries, of what values have outgrown, and of the way to them. */
 size_t memtable_bytes(const struct memtable *memtable);
 

@@ -378,6 +378,11 @@ static enum status merge_finish(struct run_set *set, MDB_txn *txn, size_t puts)
     return status;
 }
 
+bool run_set_has_dead(const struct run_set *set)
+{
+    return dead_find(set) < LIMIT_STATE_RUNS;
+}
+
 bool run_set_has_work(const struct run_set *set)
 {
     size_t place = 0;
@@ -475,6 +480,11 @@ void run_set_close(struct run_set **set)
         run_release(&closed->dead[i]);
     }
     free(closed);
+}
+
+const struct run_slots *run_set_slots(const struct run_set *set)
+{
+    return &set->slots;
 }
 
 struct run_list *run_set_list(const struct run_set *set)

@@ -33,6 +33,9 @@ MUST_USE enum status run_set_open(struct run_set **set, const struct store_file 
 /* Takes NULL's address, clears. Writers must be closed; lists that others hold live on. */
 void run_set_close(struct run_set **set);
 
+/* Those of its file, as long as it is open. For any thread. */
+const struct run_slots *run_set_slots(const struct run_set *set);
+
 /* The newest list: hand it to others only once what published it is committed. It lives as
  * long as the set has no newer one; who keeps it longer shares it. */
 struct run_list *run_set_list(const struct run_set *set);
@@ -64,6 +67,8 @@ MUST_USE enum status run_set_publish(struct run_set *set, MDB_txn *txn, struct r
 
 /* Something is to be merged or emptied. */
 bool run_set_has_work(const struct run_set *set);
+/* Something is to be emptied, which run_set_work does first. */
+bool run_set_has_dead(const struct run_set *set);
 /* One piece of it, that puts `puts` blocks at most and reads RUN_MERGE_MOST times as many; or
  * one slot emptied, which changes few pages however long the run was. The list may be a newer
  * one afterwards. STATUS_CORRUPT: a run that is merged is broken, `broken` is where. */

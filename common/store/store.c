@@ -22,14 +22,6 @@ void store_corrupt_exit(const struct store *store, struct span key)
     _exit(STORE_CORRUPT_EXIT_CODE);
 }
 
-void store_reader_renew(struct store *store)
-{
-    mdb_txn_reset(store->reader);
-    int code = mdb_txn_renew(store->reader);
-    /* Its place in the lock file is kept, and after a failed commit nobody comes here. */
-    assert(code == MDB_SUCCESS);
-}
-
 /* ---- reading */
 
 static struct store_key key_check(const struct store *store, uint8_t table, struct span key)
@@ -68,7 +60,13 @@ static bool store_get(void *context, uint8_t table, struct span key, struct span
     struct store_key whole = key_check(store, table, key);
     const struct memtable_entry *entry = memory_find(store, store_key_span(&whole));
     if (entry == NULL) {
-        return file_get(store, store_key_span(&whole), value);
+        struct span stored = store_key_span(&whole);
+        if (!store->is_permanent[table]) {
+            return file_get(store, stored, value);
+        }
+        return store_runs_get(store, stored, value) ||
+               (atomic_load_explicit(&store->data_has_permanent, memory_order_relaxed) &&
+                file_get(store, stored, value));
     }
     if (memtable_entry_is_tombstone(entry)) {
         return false;
@@ -98,6 +96,7 @@ static void store_delete(void *context, uint8_t table, struct span key)
 {
     struct store *store = context;
     assert(store->scans == 0);
+    assert(!store->is_permanent[table]);
     struct store_key whole = key_check(store, table, key);
     memtable_delete(store->active, store_key_span(&whole));
     store->touched++;
@@ -136,6 +135,7 @@ static struct store *store_allocate(const struct store_options *options)
         uint8_t id = options->tables[i].id;
         assert(id >= 1 && id <= 254 && !store->table_known[id]);
         store->table_known[id] = true;
+        store->is_permanent[id] = options->tables[i].kind == STORE_TABLE_PERMANENT;
         tables[i] = options->tables[i];
     }
     store->options = *options;
@@ -155,6 +155,10 @@ static enum status store_load(struct store *store, struct refusal *refusal)
     if (status != STATUS_OK) {
         return status;
     }
+    status = store_runs_open(store, refusal);
+    if (status != STATUS_OK) {
+        return status;
+    }
     status = store_checkpoint_recover(store, refusal);
     if (status != STATUS_OK) {
         return status;
@@ -164,6 +168,7 @@ static enum status store_load(struct store *store, struct refusal *refusal)
         return refusal_set(refusal, status, "cannot read %s: %s", store->options.path,
                            status_text(status));
     }
+    store_runs_take(store);
     status = store_position_get(&store->file, store->reader, &store->position);
     if (status != STATUS_OK) {
         return refusal_set(refusal, status, "%s: the record of its checkpoint is broken",
@@ -208,6 +213,7 @@ void store_close(struct store **store)
     assert(closed->scans == 0);
     store_flush_close(closed);
     free(closed->sorted);
+    store_runs_close(closed);
     if (closed->reader != NULL) {
         mdb_txn_abort(closed->reader);
     }
@@ -231,7 +237,7 @@ void store_turn_end(struct store *store)
 {
     assert(store->scans == 0);
     /* The snapshot first: what the frozen memtable has must be in it before that goes. */
-    store_reader_renew(store);
+    store_runs_take(store);
     if (store->frozen != NULL && !store->checkpoint_runs) {
         memtable_close(&store->frozen);
     }
@@ -272,6 +278,6 @@ void store_space(const struct store *store, size_t *used_bytes, size_t *map_byte
     MDB_envinfo info = { 0 };
     int code = mdb_env_info(store->file.env, &info);
     assert(code == MDB_SUCCESS);
-    *used_bytes = pages * page_bytes;
+    *used_bytes = (pages + store_runs_pages(store)) * page_bytes;
     *map_bytes = info.me_mapsize;
 }

@@ -10,6 +10,8 @@
  *      then the run is dropped.
  * After a crash a closed run is merged again, an open one is dropped; the state is then
  * exactly that of the newest P, and the caller evolves the later blocks.
+ * Permanent tables are not merged into the tables: their part of a run stays one, and runs
+ * are merged with each other in the background (run_list.h, run_set.h).
  *
  * One thread uses it, the loop. With `has_flush_thread` a second one, the store's own, writes
  * the file; without, the loop does in store_checkpoint_step, and everything happens in the
@@ -25,9 +27,18 @@
 
 struct store;
 
+enum store_table_kind {
+    STORE_TABLE_TREE = 0,
+    /* Records are put once and never changed or deleted (asserted as far as it is seen): then
+     * a new one costs the same however many there are, and a filter in memory says of nearly
+     * every key that is not there that it is not. Putting one again as it was does no harm. */
+    STORE_TABLE_PERMANENT,
+};
+
 struct store_table {
     uint8_t id; /* 1..254, for ever */
     const char *name;
+    enum store_table_kind kind;
 };
 
 struct store_options {

@@ -29,19 +29,24 @@
 /* While memory is at its bound a turn waits for so many pieces. */
 #define PIECES_AT_BOUND 4
 #define FETCHED_AHEAD 8
+/* A put into the run of the permanent tables is half a page of records. */
+#define RECORDS_A_PUT 4
 /* How soon the loop looks again where the flush thread is. */
 #define FLUSH_LOOK_MS 20
 
 /* ---- the pieces: each changes `checkpoint` and the transaction, the caller commits both */
 
-static enum status entry_write(const struct store *store, MDB_txn *txn,
-                               struct checkpoint *checkpoint)
+static enum status entry_write(struct store *store, MDB_txn *txn, struct checkpoint *checkpoint)
 {
     const struct memtable_entry *entry = store->sorted[checkpoint->written];
     if (checkpoint->written + FETCHED_AHEAD < store->sorted_count) {
         memtable_entry_fetch(store->sorted[checkpoint->written + FETCHED_AHEAD]);
     }
     struct span key = memtable_entry_key(entry);
+    if (store->writer != NULL && store->is_permanent[key.data[0]]) {
+        checkpoint->written++;
+        return run_writer_add(store->writer, txn, key, memtable_entry_value(entry));
+    }
     struct store_image image = { memtable_entry_is_tombstone(entry), memtable_entry_value(entry) };
     uint8_t bytes[STORE_SEALED_BYTES_MAX];
     struct span sealed = store_image_seal(key, image, bytes);
@@ -53,18 +58,56 @@ static enum status entry_write(const struct store *store, MDB_txn *txn,
     return status;
 }
 
-static enum status piece_write(const struct store *store, MDB_txn *txn,
-                               struct checkpoint *checkpoint)
+/* What the transaction has of the room that it may take, in records. */
+static size_t piece_used(const struct store *store, uint64_t run_records, uint64_t puts)
 {
-    size_t records = store->options.checkpoint_records;
-    for (size_t i = 0; i < records && checkpoint->written < store->sorted_count; i++) {
+    uint64_t more = store->writer != NULL ? run_writer_puts(store->writer) - puts : 0;
+    return (size_t)(run_records + more * RECORDS_A_PUT);
+}
+
+static enum status entries_write(struct store *store, MDB_txn *txn, struct checkpoint *checkpoint,
+                                 size_t *used)
+{
+    uint64_t before = checkpoint->run.records;
+    uint64_t puts = store->writer != NULL ? run_writer_puts(store->writer) : 0;
+    *used = 0;
+    while (*used < store->options.checkpoint_records && checkpoint->written < store->sorted_count) {
         enum status status = entry_write(store, txn, checkpoint);
         if (status != STATUS_OK) {
             return status;
         }
+        *used = piece_used(store, checkpoint->run.records - before, puts);
     }
-    if (checkpoint->written < store->sorted_count) {
+    return STATUS_OK;
+}
+
+/* The run of the permanent records gets its filter and is published. */
+static enum status writer_finish(struct store *store, MDB_txn *txn, size_t room, bool *is_finished)
+{
+    *is_finished = store->writer == NULL;
+    if (*is_finished) {
         return STATUS_OK;
+    }
+    enum status status =
+        run_writer_finish(store->writer, txn, room / RECORDS_A_PUT + 1, is_finished);
+    if (status == STATUS_OK && *is_finished) {
+        status = run_set_publish(store->runs, txn, &store->writer);
+    }
+    return status;
+}
+
+static enum status piece_write(struct store *store, MDB_txn *txn, struct checkpoint *checkpoint)
+{
+    size_t used = 0;
+    enum status status = entries_write(store, txn, checkpoint, &used);
+    if (status != STATUS_OK || checkpoint->written < store->sorted_count) {
+        return status;
+    }
+    size_t most = store->options.checkpoint_records;
+    bool is_finished = false;
+    status = writer_finish(store, txn, used < most ? most - used : 0, &is_finished);
+    if (status != STATUS_OK || !is_finished) {
+        return status;
     }
     checkpoint->phase = CHECKPOINT_MERGE;
     struct store_closed closed = { checkpoint->position, checkpoint->run };
@@ -143,8 +186,7 @@ static enum status piece_merge(const struct store *store, MDB_txn *txn,
 
 /* ---- the machine */
 
-static enum status piece_make(const struct store *store, MDB_txn *txn,
-                              struct checkpoint *checkpoint)
+static enum status piece_make(struct store *store, MDB_txn *txn, struct checkpoint *checkpoint)
 {
     switch (checkpoint->phase) {
     case CHECKPOINT_WRITE:
@@ -158,11 +200,20 @@ static enum status piece_make(const struct store *store, MDB_txn *txn,
     return STATUS_INTERNAL;
 }
 
+static enum status entries_sort(struct store *store)
+{
+    store->sorted = memtable_sort(store->frozen);
+    store->sorted_count = memtable_count(store->frozen);
+    return store_runs_write_begin(store);
+}
+
 enum status store_piece_make(struct store *store)
 {
     if (store->checkpoint.phase == CHECKPOINT_WRITE && store->sorted == NULL) {
-        store->sorted = memtable_sort(store->frozen);
-        store->sorted_count = memtable_count(store->frozen);
+        enum status status = entries_sort(store);
+        if (status != STATUS_OK) {
+            return status;
+        }
     }
     /* A copy: a piece that is not committed has not happened, here neither. */
     struct checkpoint checkpoint = store->checkpoint;
@@ -176,9 +227,10 @@ enum status store_piece_make(struct store *store)
         return status;
     }
     store->checkpoint = checkpoint;
-    if (checkpoint.phase != CHECKPOINT_WRITE) {
+    if (checkpoint.phase != CHECKPOINT_WRITE && store->sorted != NULL) {
         free(store->sorted);
         store->sorted = NULL;
+        store_runs_offer(store);
     }
     return STATUS_OK;
 }
@@ -218,6 +270,9 @@ static enum status pieces_make(struct store *store, unsigned pieces, bool *is_do
         if (store->checkpoint.phase != CHECKPOINT_IDLE) {
             status = store_piece_make(store);
         }
+        if (status == STATUS_OK && store_runs_have_work(store)) {
+            status = store_runs_work(store);
+        }
     }
     *is_done = store->checkpoint.phase == CHECKPOINT_IDLE;
     return status;
@@ -236,7 +291,7 @@ static enum status checkpoint_move(struct store *store, unsigned pieces)
         store->position = store->checkpoint.position;
         store->checkpoint_runs = false;
     }
-    store_reader_renew(store);
+    store_runs_take(store);
     return STATUS_OK;
 }
 

@@ -110,6 +110,9 @@ void store_digests(struct store *store, struct store_digest *digests)
     if (store->frozen != NULL) {
         layers_add_memtable_whole(&layers, store->frozen);
     }
+    if (store->list != NULL) {
+        layers_add_runs(&layers, store->list, store->reader, lowest_key());
+    }
     layers_add_table(&layers, LAYER_DATA, store->reader, store->file.data, lowest_key());
     struct digest_pass pass = { .options = &store->options, .digests = digests };
     enum status status = layers_digest(&pass, &layers, &key);
@@ -125,6 +128,7 @@ void store_digests(struct store *store, struct store_digest *digests)
 struct snapshot {
     struct store_file file;
     MDB_txn *txn;
+    struct run_list *runs;
     bool has_closed_run;
     struct journal_position position;
 };
@@ -156,16 +160,26 @@ static enum status snapshot_open(struct snapshot *snapshot, const struct store_o
     if (status != STATUS_OK) {
         return status;
     }
-    status = store_file_read_begin(&snapshot->file, &snapshot->txn);
+    struct run_slots slots = { 0 };
+    status = run_slots_open_to_read(&snapshot->file, &slots);
+    if (status == STATUS_OK) {
+        status = store_file_read_begin(&snapshot->file, &snapshot->txn);
+    }
     if (status != STATUS_OK) {
         return refusal_set(refusal, status, "cannot read %s: %s", options->path,
                            status_text(status));
+    }
+    struct refusal why = { 0 };
+    status = run_list_load(&snapshot->file, &slots, snapshot->txn, &snapshot->runs, &why);
+    if (status != STATUS_OK) {
+        return refusal_set(refusal, status, "%s: %s", options->path, why.message);
     }
     return snapshot_look(snapshot, options, refusal);
 }
 
 static void snapshot_close(struct snapshot *snapshot)
 {
+    run_list_release(&snapshot->runs);
     if (snapshot->txn != NULL) {
         mdb_txn_abort(snapshot->txn);
     }
@@ -180,6 +194,7 @@ static enum status snapshot_digest(const struct snapshot *snapshot, struct diges
     if (snapshot->has_closed_run) {
         layers_add_table(&layers, LAYER_RUN, snapshot->txn, snapshot->file.run, lowest_key());
     }
+    layers_add_runs(&layers, snapshot->runs, snapshot->txn, lowest_key());
     layers_add_table(&layers, LAYER_DATA, snapshot->txn, snapshot->file.data, lowest_key());
     struct span key = { 0 };
     enum status status = layers_digest(pass, &layers, &key);

@@ -7,7 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FORMAT 1
+/* 2: permanent tables lie in runs. */
+#define FORMAT 2
 #define TABLES (3 + LIMIT_STATE_RUNS)
 /* A reader's place in the lock file; a killed reader holds one until it is looked for. */
 #define READERS_MAX 1024
@@ -183,7 +184,7 @@ static enum status identity_check(const struct store_file *file, MDB_txn *txn,
         return refusal_set(refusal, STATUS_CORRUPT, "%s: the record of whose it is is broken",
                            options->path);
     }
-    *is_older = identity.schema < options->schema;
+    *is_older = identity.format < FORMAT || identity.schema < options->schema;
     return identity_compare(&identity, options, refusal);
 }
 

@@ -24,7 +24,7 @@ struct flush {
     pthread_cond_t has_moved; /* for the loop: a piece more, or done */
     bool has_work;
     bool must_end;
-    enum status status; /* of the newest piece */
+    enum status status; /* the first that was not good */
     uint64_t pieces;    /* made since open */
 };
 
@@ -40,15 +40,16 @@ static void flush_unlock(struct flush *flush)
     assert(code == 0);
 }
 
-/* False: the thread must end. */
-static bool work_await(struct flush *flush)
+/* False: the thread must end. `in_background`: there is other work, so do not wait. */
+static bool work_await(struct flush *flush, bool in_background, bool *has_checkpoint)
 {
     flush_lock(flush);
-    while (!flush->has_work && !flush->must_end) {
+    while (!flush->has_work && !flush->must_end && !in_background) {
         int code = pthread_cond_wait(&flush->is_wanted, &flush->lock);
         assert(code == 0);
     }
     bool goes_on = !flush->must_end;
+    *has_checkpoint = flush->has_work;
     flush_unlock(flush);
     return goes_on;
 }
@@ -57,10 +58,21 @@ static void piece_report(struct store *store, enum status status)
 {
     struct flush *flush = store->flush;
     flush_lock(flush);
-    flush->status = status;
     flush->pieces++;
     flush->has_work = status == STATUS_OK && store->checkpoint.phase != CHECKPOINT_IDLE;
+    if (flush->status == STATUS_OK) {
+        flush->status = status;
+    }
     (void)pthread_cond_signal(&flush->has_moved);
+    flush_unlock(flush);
+}
+
+static void work_report(struct flush *flush, enum status status)
+{
+    flush_lock(flush);
+    if (flush->status == STATUS_OK) {
+        flush->status = status;
+    }
     flush_unlock(flush);
 }
 
@@ -68,8 +80,19 @@ static void *flush_main(void *argument)
 {
     struct store *store = argument;
     (void)pthread_setname_np(pthread_self(), "flush"); /* for people who look */
-    while (work_await(store->flush)) {
-        piece_report(store, store_piece_make(store));
+    bool in_background = store_runs_have_work(store);
+    bool has_checkpoint = false;
+    while (work_await(store->flush, in_background, &has_checkpoint)) {
+        /* By turns, so that merges keep up with what checkpoints bring. */
+        if (has_checkpoint) {
+            piece_report(store, store_piece_make(store));
+        }
+        enum status status = STATUS_OK;
+        if (store_runs_have_work(store)) {
+            status = store_runs_work(store);
+            work_report(store->flush, status);
+        }
+        in_background = status == STATUS_OK && store_runs_have_work(store);
     }
     return NULL;
 }

@@ -5,6 +5,7 @@
 #define KITH_STORE_STORE_INTERNAL_H
 
 #include "common/store/memtable.h"
+#include "common/store/run_set.h"
 #include "common/store/store.h"
 #include "common/store/store_file.h"
 #include "common/store/store_layer.h"
@@ -28,6 +29,7 @@ struct checkpoint {
 struct store {
     struct store_options options; /* path and tables are the store's own */
     bool table_known[256];
+    bool is_permanent[256];
     struct store_file file;
     MDB_txn *reader; /* the snapshot that reads look at */
     struct memtable *active;
@@ -39,7 +41,14 @@ struct store {
     struct checkpoint checkpoint;
     const struct memtable_entry **sorted; /* those of the frozen memtable; NULL: not needed */
     size_t sorted_count;
-    uint64_t reserved_to; /* the disk has room for the file up to here */
+    struct run_set *runs;      /* NULL: no table is permanent */
+    struct run_writer *writer; /* of the checkpoint's permanent records; NULL: none */
+    /* From whoever writes the file to the loop: the newest list, when it has changed. */
+    _Atomic(struct run_list *) offered;
+    /* Some record of a permanent table may be among those of the others. */
+    atomic_bool data_has_permanent;
+    struct run_list *list; /* what the loop reads; NULL: no table is permanent */
+    uint64_t reserved_to;  /* the disk has room for the file up to here */
     uint64_t touched;
     unsigned scans; /* running, one within the other */
 };
@@ -58,6 +67,24 @@ MUST_USE enum status store_checkpoint_recover(struct store *store, struct refusa
  * reader. */
 MUST_USE enum status store_piece_make(struct store *store);
 
+/* ---- permanent tables (store_runs.c) */
+/* At open, before there is a reader. */
+MUST_USE enum status store_runs_open(struct store *store, struct refusal *refusal);
+void store_runs_close(struct store *store);
+/* The snapshot and the list of runs become the newest ones. Spans into the old ones die. */
+void store_runs_take(struct store *store);
+/* For a key that is not in memory. */
+MUST_USE bool store_runs_get(const struct store *store, struct span key, struct span *value);
+/* The part of a checkpoint: a writer for what the frozen memtable has. */
+MUST_USE enum status store_runs_write_begin(struct store *store);
+/* Lets the loop have the newest list, once it is committed. */
+void store_runs_offer(struct store *store);
+/* Background work: is there some, and one transaction of it. */
+bool store_runs_have_work(const struct store *store);
+MUST_USE enum status store_runs_work(struct store *store);
+/* Pages that they take. */
+size_t store_runs_pages(const struct store *store);
+
 /* The thread that makes the pieces. */
 void store_flush_open(struct store *store);
 /* Ends between two pieces. Takes a store without one. */
@@ -68,7 +95,5 @@ void store_flush_begin(struct store *store);
 MUST_USE enum status store_flush_look(struct store *store, unsigned pieces, bool *is_done);
 /* Records of the next piece that merges: few while the disk is tight. */
 size_t store_merge_records(const struct store *store);
-/* The snapshot becomes the newest one. Spans into the old one die. */
-void store_reader_renew(struct store *store);
 
 #endif

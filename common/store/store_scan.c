@@ -8,6 +8,9 @@ static void layers_open(const struct store *store, struct span from, struct laye
     if (store->frozen != NULL) {
         layers_add_memtable(layers, store->frozen, from);
     }
+    if (store->is_permanent[from.data[0]]) {
+        layers_add_runs(layers, store->list, store->reader, from);
+    }
     layers_add_table(layers, LAYER_DATA, store->reader, store->file.data, from);
 }
 

@@ -348,12 +348,17 @@ static enum status settle_handle(void *service, struct turn *turn, struct span b
 /* ---- the page */
 
 static const struct store_table tables[] = {
-    { CAMPAIGN_TABLE_CAMPAIGN, "campaign" }, { CAMPAIGN_TABLE_MEMBER, "member" },
-    { CAMPAIGN_TABLE_CUSTOMER, "customer" }, { CAMPAIGN_TABLE_CONTACT, "contact" },
-    { CAMPAIGN_TABLE_QUEUE, "queue" },       { CAMPAIGN_TABLE_DISPATCH, "dispatch" },
-    { CAMPAIGN_TABLE_DECISION, "decision" }, { CAMPAIGN_TABLE_CHANNEL, "channel" },
-    { CAMPAIGN_TABLE_OPEN, "open" },         { CAMPAIGN_TABLE_CAP, "cap" },
-    { CAMPAIGN_TABLE_HEAD, "head" },
+    { CAMPAIGN_TABLE_CAMPAIGN, "campaign", STORE_TABLE_TREE },
+    { CAMPAIGN_TABLE_MEMBER, "member", STORE_TABLE_TREE },
+    { CAMPAIGN_TABLE_CUSTOMER, "customer", STORE_TABLE_TREE },
+    { CAMPAIGN_TABLE_CONTACT, "contact", STORE_TABLE_TREE },
+    { CAMPAIGN_TABLE_QUEUE, "queue", STORE_TABLE_TREE },
+    { CAMPAIGN_TABLE_DISPATCH, "dispatch", STORE_TABLE_TREE },
+    { CAMPAIGN_TABLE_DECISION, "decision", STORE_TABLE_TREE },
+    { CAMPAIGN_TABLE_CHANNEL, "channel", STORE_TABLE_TREE },
+    { CAMPAIGN_TABLE_OPEN, "open", STORE_TABLE_TREE },
+    { CAMPAIGN_TABLE_CAP, "cap", STORE_TABLE_TREE },
+    { CAMPAIGN_TABLE_HEAD, "head", STORE_TABLE_TREE },
 };
 
 static const uint32_t segmentation_folded[] = { FACT_SEGMENT_ENTERED, FACT_SEGMENT_EXITED };

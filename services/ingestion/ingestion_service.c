@@ -19,13 +19,13 @@ static const struct service_method methods[] = {
 };
 
 static const struct store_table tables[] = {
-    { INGESTION_TABLE_EVENT, "event" },
-    { INGESTION_TABLE_CUSTOMER, "customer" },
-    { INGESTION_TABLE_RUN, "run" },
-    { INGESTION_TABLE_QUARANTINE, "quarantine" },
-    { INGESTION_TABLE_QUARANTINE_PART, "quarantine_part" },
-    { INGESTION_TABLE_QUARANTINE_INDEX, "quarantine_index" },
-    { INGESTION_TABLE_COUNTERS, "counters" },
+    { INGESTION_TABLE_EVENT, "event", STORE_TABLE_PERMANENT },
+    { INGESTION_TABLE_CUSTOMER, "customer", STORE_TABLE_TREE },
+    { INGESTION_TABLE_RUN, "run", STORE_TABLE_TREE },
+    { INGESTION_TABLE_QUARANTINE, "quarantine", STORE_TABLE_TREE },
+    { INGESTION_TABLE_QUARANTINE_PART, "quarantine_part", STORE_TABLE_TREE },
+    { INGESTION_TABLE_QUARANTINE_INDEX, "quarantine_index", STORE_TABLE_TREE },
+    { INGESTION_TABLE_COUNTERS, "counters", STORE_TABLE_TREE },
 };
 
 static enum status ingestion_open(void **service, const struct service_environment *environment,

@@ -443,11 +443,15 @@ static enum status accounts_handle(void *service, struct turn *turn, struct span
 /* ---- the page */
 
 static const struct store_table tables[] = {
-    { LOYALTY_TABLE_ACCOUNT, "account" },     { LOYALTY_TABLE_OWN, "own" },
-    { LOYALTY_TABLE_ENTRY, "entry" },         { LOYALTY_TABLE_POSTING, "posting" },
-    { LOYALTY_TABLE_RULES, "rules" },         { LOYALTY_TABLE_HEAD, "head" },
-    { LOYALTY_TABLE_PROGRAMME, "programme" }, { LOYALTY_TABLE_PROGRAMME_NAME, "programme_name" },
-    { LOYALTY_TABLE_CUSTOMER, "customer" },
+    { LOYALTY_TABLE_ACCOUNT, "account", STORE_TABLE_TREE },
+    { LOYALTY_TABLE_OWN, "own", STORE_TABLE_TREE },
+    { LOYALTY_TABLE_ENTRY, "entry", STORE_TABLE_TREE },
+    { LOYALTY_TABLE_POSTING, "posting", STORE_TABLE_TREE },
+    { LOYALTY_TABLE_RULES, "rules", STORE_TABLE_TREE },
+    { LOYALTY_TABLE_HEAD, "head", STORE_TABLE_TREE },
+    { LOYALTY_TABLE_PROGRAMME, "programme", STORE_TABLE_TREE },
+    { LOYALTY_TABLE_PROGRAMME_NAME, "programme_name", STORE_TABLE_TREE },
+    { LOYALTY_TABLE_CUSTOMER, "customer", STORE_TABLE_TREE },
 };
 
 static const uint32_t ingestion_folded[] = { FACT_EVENT_ACCEPTED };

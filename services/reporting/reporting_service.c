@@ -150,9 +150,11 @@ static enum status daily_handle(void *service, struct turn *turn, struct span bo
 /* ---- the page */
 
 static const struct store_table tables[] = {
-    { REPORTING_TABLE_TOTAL, "total" },     { REPORTING_TABLE_DAY, "day" },
-    { REPORTING_TABLE_PROFILE, "profile" }, { REPORTING_TABLE_ATTRIBUTE, "attribute" },
-    { REPORTING_TABLE_HEAD, "head" },
+    { REPORTING_TABLE_TOTAL, "total", STORE_TABLE_TREE },
+    { REPORTING_TABLE_DAY, "day", STORE_TABLE_TREE },
+    { REPORTING_TABLE_PROFILE, "profile", STORE_TABLE_TREE },
+    { REPORTING_TABLE_ATTRIBUTE, "attribute", STORE_TABLE_TREE },
+    { REPORTING_TABLE_HEAD, "head", STORE_TABLE_TREE },
 };
 
 static const uint32_t ingestion_folded[] = { FACT_EVENT_ACCEPTED, FACT_EVENT_QUARANTINED };

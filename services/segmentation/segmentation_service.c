@@ -438,18 +438,18 @@ static enum status why_handle(void *service, struct turn *turn, struct span body
 /* ---- the page */
 
 static const struct store_table tables[] = {
-    { SEGMENTATION_TABLE_CUSTOMER, "customer" },
-    { SEGMENTATION_TABLE_PROFILE, "profile" },
-    { SEGMENTATION_TABLE_EVENT, "event" },
-    { SEGMENTATION_TABLE_FEATURE, "feature" },
-    { SEGMENTATION_TABLE_LATEST, "latest" },
-    { SEGMENTATION_TABLE_MEMBERSHIP, "membership" },
-    { SEGMENTATION_TABLE_DUE, "due" },
-    { SEGMENTATION_TABLE_MEMBER, "member" },
-    { SEGMENTATION_TABLE_SEGMENT, "segment" },
-    { SEGMENTATION_TABLE_SEGMENT_NUMBER, "segment_number" },
-    { SEGMENTATION_TABLE_RULES, "rules" },
-    { SEGMENTATION_TABLE_HEAD, "head" },
+    { SEGMENTATION_TABLE_CUSTOMER, "customer", STORE_TABLE_TREE },
+    { SEGMENTATION_TABLE_PROFILE, "profile", STORE_TABLE_TREE },
+    { SEGMENTATION_TABLE_EVENT, "event", STORE_TABLE_TREE },
+    { SEGMENTATION_TABLE_FEATURE, "feature", STORE_TABLE_TREE },
+    { SEGMENTATION_TABLE_LATEST, "latest", STORE_TABLE_TREE },
+    { SEGMENTATION_TABLE_MEMBERSHIP, "membership", STORE_TABLE_TREE },
+    { SEGMENTATION_TABLE_DUE, "due", STORE_TABLE_TREE },
+    { SEGMENTATION_TABLE_MEMBER, "member", STORE_TABLE_TREE },
+    { SEGMENTATION_TABLE_SEGMENT, "segment", STORE_TABLE_TREE },
+    { SEGMENTATION_TABLE_SEGMENT_NUMBER, "segment_number", STORE_TABLE_TREE },
+    { SEGMENTATION_TABLE_RULES, "rules", STORE_TABLE_TREE },
+    { SEGMENTATION_TABLE_HEAD, "head", STORE_TABLE_TREE },
 };
 
 static const uint32_t ingestion_folded[] = { FACT_EVENT_ACCEPTED };

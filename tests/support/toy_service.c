@@ -560,7 +560,7 @@ static void toy_tick(void *service, struct turn *turn, int64_t due_ms, size_t fa
 
 /* ---- the definition */
 
-static const struct store_table toy_tables[] = { { TOY_TABLE, "toy" } };
+static const struct store_table toy_tables[] = { { TOY_TABLE, "toy", STORE_TABLE_TREE } };
 
 static const struct service_method toy_methods[] = {
     { "toy.Add", true, add_handle },           { "toy.At", true, at_handle },

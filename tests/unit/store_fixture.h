@@ -123,9 +123,9 @@ enum {
 };
 
 static const struct store_table fixture_tables[TABLE_COUNT] = {
-    { TABLE_LOW, "low" },
-    { TABLE_MIDDLE, "middle" },
-    { TABLE_HIGH, "high" },
+    { TABLE_LOW, "low", STORE_TABLE_TREE },
+    { TABLE_MIDDLE, "middle", STORE_TABLE_TREE },
+    { TABLE_HIGH, "high", STORE_TABLE_TREE },
 };
 
 static inline struct store_options options_of(const struct folder *folder)
