@@ -27,6 +27,28 @@ def costs_find(suite, words):
     return json.loads(done.stdout) if done.returncode == 0 else None, items
 
 
+class Span:
+    """What a suite's services do from here on."""
+
+    def __init__(self, suite):
+        self.suite = suite
+        self.checkpoints_before = suite.checkpoints()
+        self.cpu_before = suite.cpu_us()
+        self.begin = time.monotonic()
+
+    def seconds(self):
+        return time.monotonic() - self.begin
+
+    def checkpoints(self, workers):
+        now = self.suite.checkpoints()
+        return {one: now[one] - self.checkpoints_before[one] for one in workers}
+
+    def cpu(self, items):
+        """Microseconds of the processors for each of so many items."""
+        now = self.suite.cpu_us()
+        return {one: (now[one] - self.cpu_before[one]) / max(1, items) for one in now}
+
+
 class Round:
     """What one round has measured, in the order of measuring; report.py shows it."""
 
@@ -37,8 +59,10 @@ class Round:
         self.figures = []
         self.restarts = []  # {customers, service, seconds, blocks}
         self.memory = []    # {suite, service, idle, loaded}
+        self.soak = []      # {service, first, second}: the most in each half of it
         self.disk = []      # {suite, service, journal, state}: bytes an event
         self.checks = []
+        self.suite_rate = None  # of events through all services, once it is known
         self.profiles = options.profile
 
     def say(self, text):
@@ -95,15 +119,12 @@ class Round:
         """A load of at least the length that is asked for, which goes on until each of `workers`
         has ended its checkpoints within it, if that does not take for ever."""
         options = self.options
-        before, cpu_before = suite.checkpoints(), suite.cpu_us()
-        begin = time.monotonic()
+        span = Span(suite)
 
         def is_enough():
-            took_s = time.monotonic() - begin
-            if took_s < options.seconds or took_s >= options.most_seconds:
-                return took_s >= options.most_seconds
-            now = suite.checkpoints()
-            return all(now[one] - before[one] >= options.checkpoints for one in workers)
+            if span.seconds() < options.seconds or span.seconds() >= options.most_seconds:
+                return span.seconds() >= options.most_seconds
+            return min(span.checkpoints(workers).values()) >= options.checkpoints
 
         seconds = options.most_seconds if options.checkpoints else options.seconds
         with Load(suite.load_words(*words, "--seconds", seconds)) as load:
@@ -112,11 +133,9 @@ class Round:
                     load.stop()
                     break
             found = load.result()
-        after, cpu_after = suite.checkpoints(), suite.cpu_us()
-        found["checkpoints"] = {one: after[one] - before[one] for one in workers}
-        items = max(1, found["items"])
-        found["cpu"] = {one: (cpu_after[one] - cpu_before[one]) / items for one in suite.services}
-        found["cpu"]["load"] = found["cpu_us"] / items
+        found["checkpoints"] = span.checkpoints(workers)
+        found["cpu"] = span.cpu(found["items"])
+        found["cpu"]["load"] = found["cpu_us"] / max(1, found["items"])
         return found
 
     def profile(self, suite, words):

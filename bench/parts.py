@@ -1,7 +1,9 @@
 """The parts of a round: each starts a suite, loads it, and counts again what was acknowledged."""
+import json
 import time
 
 import suites
+from figures import TREE, Span
 from loads import FORMS, Failure, Load, ask, send_words
 from suites import Suite
 
@@ -9,6 +11,8 @@ SERVICES = ("ingestion", "loyalty", "segmentation", "campaign", "reporting")
 READERS = SERVICES[1:]
 # Who has work to do for an event: there is little for campaign, which only hears of entries.
 WORKERS = ("ingestion", "loyalty", "segmentation", "reporting")
+SOAK_LOOK_S = 1
+RESTART_SHARE = 0.9  # of the highest rate, so that nobody is far behind when it is killed
 SINGLE = "single, 64 in flight"
 INGEST_WANTED = {"1,000": "700 k/s", "single": "80 k/s, p99 5 ms"}
 POST_WANTED = {"1,000": "400 k/s", "single": "60 k/s"}
@@ -147,8 +151,8 @@ def restarts(found, suite, customers):
     events = 0
     for service in SERVICES:
         words = send_words("1,000", "ingest", suites.ANSWER_S, customers, "--to",
-                           suite.endpoint("ingestion"), "--run", found.run_name(),
-                           *reader_words(suite))
+                           suite.endpoint("ingestion"), "--run", found.run_name(), "--rate",
+                           RESTART_SHARE * found.suite_rate)
         with Load(suite.load_words(*words)) as load:
             before = suite.checkpoints()[service]
             end = time.monotonic() + suites.ANSWER_S / 2
@@ -163,6 +167,24 @@ def restarts(found, suite, customers):
         found.restarts.append({"customers": customers, "service": service, "seconds": seconds,
                                "blocks": blocks})
         found.say(f"{service}: killed, ready again after {seconds:.2f} s, {blocks} blocks evolved")
+    return events
+
+
+def soak(found, suite, rate):
+    """Half load for many minutes: anonymous memory is looked at all the time."""
+    words = send_words("100", "ingest", found.options.soak * 60, found.options.customers, "--to",
+                       suite.endpoint("ingestion"), "--run", found.run_name(), "--rate", rate)
+    samples = {service: [] for service in SERVICES}
+    with Load(suite.load_words(*words)) as load:
+        while not load.has_ended(SOAK_LOOK_S):
+            for service, size in suite.anonymous_bytes().items():
+                samples[service].append(size)
+        events = load.result()["items"]
+    for service, sizes in samples.items():
+        half = len(sizes) // 2
+        found.soak.append({"service": service, "first": max(sizes[:half], default=0),
+                           "second": max(sizes[half:], default=0)})
+    found.say(f"{found.options.soak:g} minutes at half load: {events:,} events")
     return events
 
 
@@ -187,8 +209,11 @@ def whole(found):
             suite, "events through all services, nobody falling behind, batches of 1,000", work,
             *reader_words(suite))
         events += accepted
+        found.suite_rate = said["rate"]
         events += half_load(found, suite, said["rate"] / 2)
         found.memory_loaded(suite, name)
+        if options.soak:
+            events += soak(found, suite, said["rate"] / 2)
         events += restarts(found, suite, options.customers)
         everything_counted(found, suite, events)
         found.disk_note(suite, name, events)
@@ -201,5 +226,44 @@ def restarts_large(found):
         everything_counted(found, suite, events)
 
 
-PARTS = {"ingest": ingest, "ledger": ledger, "suite": whole}
+# ---- from a file to the report
+
+FILE_EVENTS_LEAST = 10000
+FILE_EVENTS_MOST = 20000000
+EVENTS_A_SUBSCRIBER = 60  # of `kith gen`, in a month and a half
+DEMO = TREE / "config" / "demo.yaml"
+
+
+def file_events(found):
+    """As many as the suite took in a phase, so that this one lasts as long."""
+    rate = found.suite_rate or FILE_EVENTS_LEAST
+    return int(min(max(rate * found.options.seconds, FILE_EVENTS_LEAST), FILE_EVENTS_MOST))
+
+
+def from_file(found):
+    """`kith gen` makes an operator's life up, `kith ingest` loads it, and the report has it all: the
+    demonstration's rules and campaigns, and its truth."""
+    rules = DEMO.read_text().partition("\nprogrammes:")
+    with Suite(found.options, "file", SERVICES, rules[1] + rules[2], clock="event") as suite:
+        life = suite.folder / "life"
+        events = file_events(found)
+        suite.cli("gen", "--subscribers", max(100, events // EVENTS_A_SUBSCRIBER), "--months", 3,
+                  "--events", events, "--out", life)
+        truth = json.loads((life / "truth.json").read_text())
+        span = Span(suite)
+        suite.cli("ingest", life / "events.ndjson", "--map", life / "map.yaml")
+        totals = suite.cli("report", "totals", "--wait", "1h", as_json=True)
+        seconds = span.seconds()
+        found.check(f"the generator made {truth['events']:,} events with a revenue of "
+                    f"{truth['revenue_minor']:,} and {truth['points_issued']:,} points, and the "
+                    f"report has {totals['events']:,}, {totals['revenue_minor']:,} and "
+                    f"{totals['points_issued']:,}",
+                    all(truth[name] == totals[name]
+                        for name in ("events", "revenue_minor", "points_issued")))
+        found.add("events through all services, from file to report, `kith ingest`",
+                  rate=events / seconds, wanted="80 k/s", seconds=seconds,
+                  checkpoints=span.checkpoints(WORKERS), cpu=span.cpu(events))
+
+
+PARTS = {"ingest": ingest, "ledger": ledger, "suite": whole, "file": from_file}
 LARGE = {"ingest": ingest_large, "ledger": ledger_large, "suite": restarts_large}

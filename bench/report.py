@@ -93,7 +93,7 @@ def cpu_rows(found, services):
         if cpu:
             each = [f"{cpu[service]:.1f}" if service in cpu else "" for service in services]
             together = sum(cpu[service] for service in cpu if service != "load")
-            yield (figure["name"], *each, f"{together:.1f}", f"{cpu['load']:.1f}")
+            yield (figure["name"], *each, f"{together:.1f}", f"{cpu['load']:.1f}" if "load" in cpu else "")
 
 
 def cpu_services(found):
@@ -116,6 +116,15 @@ def disk_rows(found):
 def memory_rows(found):
     for one in found["memory"]:
         yield (one["suite"], one["service"], size_text(one["idle"]), size_text(one["loaded"]))
+
+
+def soak_rows(found):
+    for one in found["soak"]:
+        yield (one["service"], size_text(one["first"]), size_text(one["second"]),
+               f"{one['second'] / max(1, one['first']) - 1:+.1%}")
+
+
+SOAK_HEAD = ("service", "most in the first half", "most in the second", "more")
 
 
 def restart_rows(found):
@@ -141,6 +150,8 @@ def table(found):
     if found["memory"]:
         texts.append(page.text_table(("anonymous memory", "service", "idle", "after the load"),
                                      list(memory_rows(found))))
+    if found["soak"]:
+        texts.append(page.text_table(SOAK_HEAD, list(soak_rows(found))))
     return "\n\n".join(texts)
 
 
@@ -152,6 +163,13 @@ def fewer(found, least):
         return []
     return [f"**Fewer than {least} checkpoints within the longest time that a phase may have:** "
             f"{'; '.join(names)}.", ""]
+
+
+def soak_part(found, options):
+    if not found["soak"]:
+        return []
+    return [f"Over {options.soak:g} minutes at half load, looked at each second:", "",
+            *page.markdown(SOAK_HEAD, soak_rows(found)), ""]
 
 
 def part(found, options, took_s):
@@ -187,6 +205,7 @@ def part(found, options, took_s):
         "What no file stands behind (`RssAnon`): of the services of a new suite before anything was "
         "asked of them, and right after the loads.", "",
         *page.markdown(("suite", "service", "idle", "after the load"), memory_rows(found)), "",
+        *soak_part(found, options),
         "### Ready again after kill -9", "",
         "Killed when about a checkpoint interval of load (5 s, as shipped) lay behind a checkpoint, so "
         "that the journal is as far ahead of the state as it gets; from the signal to the first answer that "
