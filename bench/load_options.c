@@ -72,6 +72,7 @@ static void option_take(struct load_options *options, int option, const char *te
         &options->batch, &options->connections, &options->in_flight, &options->seconds,
         &options->items, &options->rate,        &options->customers,
     };
+    assert(text != NULL || option == OPTION_SEQUENTIAL);
     switch (option) {
     case OPTION_TO:
         options->endpoint = text;

@@ -164,6 +164,14 @@ static void record_put(struct bench *bench, uint64_t number)
     change_put(&bench->change, TABLE, span_of(key, sizeof key), span_of(value, sizeof value));
 }
 
+static void checkpoint_note(struct bench *bench)
+{
+    bench->checkpoints += 1;
+    if (bench->sample_count < SAMPLES_MAX) {
+        bench->samples[bench->sample_count++] = anonymous_bytes();
+    }
+}
+
 /* What a shell does about checkpoints between two turns. */
 static void checkpoints_make(struct bench *bench)
 {
@@ -178,10 +186,7 @@ static void checkpoints_make(struct bench *bench)
     for (size_t i = 0; i < steps && store_checkpoint_running(store); i++) {
         status_check(store_checkpoint_step(store), "checkpoint", NULL);
         if (!store_checkpoint_running(store)) {
-            bench->checkpoints += 1;
-            if (bench->sample_count < SAMPLES_MAX) {
-                bench->samples[bench->sample_count++] = anonymous_bytes();
-            }
+            checkpoint_note(bench);
         }
     }
 }
