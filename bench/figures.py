@@ -63,6 +63,7 @@ class Round:
         self.disk = []      # {suite, service, journal, state}: bytes an event
         self.checks = []
         self.suite_rate = None  # of events through all services, once it is known
+        self.ledger_rates = {}  # form: of postings, with the usual number of accounts
         self.profiles = options.profile
 
     def say(self, text):
@@ -150,8 +151,8 @@ class Round:
 
     def measure(self, suite, name, work, *more):
         """One figure: a phase and then its profile. `work` is {method, form, workers} and, where
-        there are such, wanted, limit, and watches, words for the phase alone. Returns (what the
-        load said, items accepted in both)."""
+        there are such, wanted; limit, or beside and beside_name; watches, words for the phase
+        alone. Returns (what the load said, items accepted in both)."""
         service = "ingestion" if work["method"] == "ingest" else "loyalty"
 
         def words():
@@ -166,7 +167,7 @@ class Round:
         kept = {key: found[key] for key in ("answer", "checkpoints", "seconds", "cpu")}
         # At a rate that was asked for, the times are the figure.
         rate = {"load" if "--rate" in more else "rate": found["rate"]}
-        beside = {}
+        beside = {key: work[key] for key in ("beside", "beside_name") if key in work}
         if work.get("limit"):
             beside = {"beside": self.limit(*work["limit"]), "beside_name": "limit"}
         self.add(name, wanted=work.get("wanted", ""), costs=costs, **rate, **kept, **beside)

@@ -50,8 +50,9 @@ def origin(took_s):
     """When, of what, on what."""
     commit = git("rev-parse", "--short", "HEAD") or "no commit"
     changed = " with changes" if git("status", "--porcelain") else ""
+    minutes = max(1, round(took_s / 60))
     return (f"Commit {commit}{changed}, {datetime.now(timezone.utc):%Y-%m-%d}, release build. "
-            f"{machine()}. The run took {max(1, round(took_s / 60))} minutes.")
+            f"{machine()}. The run took {minutes} minute{'' if minutes == 1 else 's'}.")
 
 
 def marks(part):

@@ -82,20 +82,27 @@ def ingest_large(found):
 # ---- the ledger
 
 
-def ledger_with(found, customers, forms, wanted):
+def post_method(form):
+    return "spend" if form == "single" else "post"
+
+
+def ledger_with(found, customers, works):
+    """`works` is {form: what is known of its figure}."""
     name = f"ledger, {count_text(customers)} accounts"
-    for form in forms:
-        found.limit("spend" if form == "single" else "post", form)
+    for work in works.values():
+        if "limit" in work:
+            found.limit(*work["limit"])
     with Suite(found.options, "ledger", ("ingestion", "loyalty")) as suite:
         found.memory_idle(suite, name)
         postings = found.preload(suite, customers, ["loyalty"])
-        for form in forms:
-            method = "spend" if form == "single" else "post"
-            work = {"method": method, "form": form, "workers": ("loyalty",),
-                    "wanted": wanted.get(form), "limit": (method, form)}
-            _, accepted = found.measure(
+        for form, known in works.items():
+            method = post_method(form)
+            said, accepted = found.measure(
                 suite, f"postings, loyalty.{method.capitalize()}, {form_name(form)}, "
-                f"{count_text(customers)} accounts", work, "--customers", customers)
+                f"{count_text(customers)} accounts",
+                {"method": method, "form": form, "workers": ("loyalty",), **known}, "--customers",
+                customers)
+            found.ledger_rates.setdefault(form, said["rate"])
             postings += accepted
         found.memory_loaded(suite, name)
         suite.kill("loyalty")
@@ -106,12 +113,17 @@ def ledger_with(found, customers, forms, wanted):
 
 
 def ledger(found):
-    ledger_with(found, found.options.customers, FORMS, POST_WANTED)
+    ledger_with(found, found.options.customers,
+                {form: {"wanted": POST_WANTED.get(form), "limit": (post_method(form), form)}
+                 for form in FORMS})
 
 
 def ledger_large(found):
-    wanted = {form: "60 % of one million's" for form in FORMS}
-    ledger_with(found, found.options.customers_large, ("1,000", "single"), wanted)
+    """Beside each figure stands that with fewer accounts."""
+    fewer = f"{count_text(found.options.customers)} accounts"
+    ledger_with(found, found.options.customers_large,
+                {form: {"wanted": "60 %", "beside": found.ledger_rates[form], "beside_name": fewer}
+                 for form in ("1,000", "single")})
 
 
 # ---- all services

@@ -156,12 +156,12 @@ def table(found):
 
 
 def fewer(found, least):
-    """A sentence about phases that had to end before there were enough checkpoints."""
+    """A sentence about figures that saw too few checkpoints, however long they were let."""
     names = [figure["name"] for figure in found["figures"]
              if any(count < least for count in figure.get("checkpoints", {}).values())]
     if not names:
         return []
-    return [f"**Fewer than {least} checkpoints within the longest time that a phase may have:** "
+    return [f"**Fewer than {least} checkpoints of a service that has to work for it:** "
             f"{'; '.join(names)}.", ""]
 
 
