@@ -81,7 +81,6 @@ class Round:
         self.say(sentence)
 
     def add(self, name, **found):
-        """A figure without a phase of its own."""
         self.figures.append({"name": name, **found})
         self.say(report.sentence(self.figures[-1]))
 
@@ -94,7 +93,7 @@ class Round:
         folder = self.options.out.resolve() / "limit"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        items = max(1000000, int(LIMIT_RATE_MOST * self.options.limit_seconds))
+        items = max(1000000, int(LIMIT_RATE_MOST * self.options.short_seconds))
         if form == "single":
             items //= 10
         elif method == "post":
@@ -103,7 +102,7 @@ class Round:
                                    str(items)], stdout=subprocess.PIPE, text=True)
         try:
             endpoint = server.stdout.readline().strip().rstrip("\0")
-            words = send_words(form, method, self.options.limit_seconds, self.options.customers,
+            words = send_words(form, method, self.options.short_seconds, self.options.customers,
                                "--to", endpoint, "--run", self.run_name())
             found = ask([self.options.bin / "kith-bench-load", *words])
         finally:
@@ -115,6 +114,13 @@ class Round:
         return found["rate"]
 
     # -- one load
+
+    def short_phase(self, suite, words):
+        """A load whatever the checkpoints."""
+        span = Span(suite)
+        found = ask(suite.load_words(*words, "--seconds", self.options.short_seconds))
+        found["cpu"] = span.cpu(found["items"])
+        return found
 
     def phase(self, suite, words, workers):
         """A load of at least the length that is asked for, which goes on until each of `workers`

@@ -8,6 +8,8 @@ FORMS = {  # name: (batch, connections, in flight of each)
     "100": (100, 4, 16),
     "single": (1, 8, 8),
 }
+# Single requests, by how many are in flight.
+CROWDS = {1: (1, 1, 1), 8: (1, 8, 1), 64: (1, 8, 8), 256: (1, 8, 32)}
 END_S = 120  # in which a load that is told to end has ended
 
 
@@ -25,7 +27,7 @@ def ask(command):
 
 
 def send_words(form, method, seconds, customers, *more):
-    batch, connections, in_flight = FORMS[form]
+    batch, connections, in_flight = FORMS[form] if form in FORMS else CROWDS[form]
     return ["send", "--method", method, "--batch", batch, "--connections", connections,
             "--in-flight", in_flight, "--seconds", seconds, "--customers", customers, *more]
 

@@ -3,6 +3,7 @@ import json
 import time
 
 import suites
+from feeds import crowds, readers
 from figures import TREE, Span
 from loads import FORMS, Failure, Load, ask, send_words
 from suites import Suite
@@ -277,5 +278,6 @@ def from_file(found):
                   checkpoints=span.checkpoints(WORKERS), cpu=span.cpu(events))
 
 
-PARTS = {"ingest": ingest, "ledger": ledger, "suite": whole, "file": from_file}
+PARTS = {"ingest": ingest, "crowds": crowds, "readers": readers, "ledger": ledger, "suite": whole,
+         "file": from_file}
 LARGE = {"ingest": ingest_large, "ledger": ledger_large, "suite": restarts_large}

@@ -190,7 +190,9 @@ def part(found, options, took_s):
         "was due.", "",
         f"A figure *lasted* {options.seconds:g} s or longer: until each service that has to work for "
         f"it had ended {options.checkpoints} checkpoints, {options.most_seconds:g} s at most. "
-        "*Checkpoints*: how many of them ended within that time.", "",
+        "*Checkpoints*: how many of them ended within that time. Where none are told, a phase lasted "
+        f"{options.short_seconds:g} s or until all was read: those figures are there to be compared "
+        "with each other.", "",
         *fewer(found, options.checkpoints),
         *page.markdown(HEAD, rows(found)), "",
         "Half load is half of the rate at which all services keep up: the load waits whenever one "

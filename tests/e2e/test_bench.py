@@ -15,6 +15,7 @@ from suite import OPTIONS, TREE, require
 SKIP = 77
 FIGURES = {
     "run": ("batches of 1,000", "batches of 100", "single, 64 in flight", "one consumer",
+            "single events, 256 in flight", "one reads from the first", "8 readers at once",
             "loyalty.Post", "loyalty.Spend", "nobody falling behind", "segment entry at a subscriber",
             "points at a subscriber", "from file to report", "bytes on disk", "ready again",
             "processor time", "anonymous memory"),
