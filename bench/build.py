@@ -14,7 +14,7 @@ def options_add(parser):
     parser.add_argument("--out", type=Path, default=TREE / "build" / "bench",
                         help="where data lies while it is measured; on the disk that is measured")
     parser.add_argument("--document", type=Path,
-                        help="the page that gets the tables (docs/benchmarks.md; none with --quick)")
+                        help="page that gets the tables (docs/benchmarks.md; none with --quick)")
 
 
 def build(options, targets, programs=PROGRAMS):
@@ -30,4 +30,4 @@ def build(options, targets, programs=PROGRAMS):
     options.bin = options.build.resolve() / "bin"
     for program in programs:
         if not (options.bin / program).exists():
-            raise Failure(f"{options.bin} has no {program}; build the targets {' and '.join(targets)}")
+            raise Failure(f"{options.bin} has no {program}; build {' and '.join(targets)}")

@@ -17,7 +17,7 @@ def ingest_words(found, suite, form, *more):
 
 
 def crowds(found):
-    """Single requests: the more wait, the more go into one commit; a lonely one waits for one sync."""
+    """Single requests: the more wait, the more go into one commit; one alone waits for a sync."""
     with Suite(found.options, "crowds", ("ingestion",)) as suite:
         for crowd in CROWDS:
             said = found.short_phase(suite, ingest_words(found, suite, crowd))

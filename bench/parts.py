@@ -254,8 +254,8 @@ def file_events(found):
 
 
 def from_file(found):
-    """`kith gen` makes an operator's life up, `kith ingest` loads it, and the report has it all: the
-    demonstration's rules and campaigns, and its truth."""
+    """`kith gen` makes an operator's life up, `kith ingest` loads it, and the report has it all, by
+    the demonstration's rules and campaigns."""
     rules = DEMO.read_text().partition("\nprogrammes:")
     with Suite(found.options, "file", SERVICES, rules[1] + rules[2], clock="event") as suite:
         life = suite.folder / "life"

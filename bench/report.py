@@ -93,7 +93,8 @@ def cpu_rows(found, services):
         if cpu:
             each = [f"{cpu[service]:.1f}" if service in cpu else "" for service in services]
             together = sum(cpu[service] for service in cpu if service != "load")
-            yield (figure["name"], *each, f"{together:.1f}", f"{cpu['load']:.1f}" if "load" in cpu else "")
+            yield (figure["name"], *each, f"{together:.1f}",
+                   f"{cpu['load']:.1f}" if "load" in cpu else "")
 
 
 def cpu_services(found):
@@ -184,34 +185,34 @@ def part(found, options, took_s):
         "*Beside it*, measured in the same run: `kith-bench-limit` takes the same requests over "
         "TCP, unpacks them with protobuf-c into an arena, drops what it has seen by a hash in "
         "memory, appends what came in a turn as one block to LMDB, syncs and answers: what this "
-        "machine and these libraries give a service that decides nothing and keeps no state. LMDB's "
-        "cursor walks the same journal and touches every byte. Everything is acknowledged after the "
-        "sync. An event has eight fields and about 100 bytes. A request's time runs from when it "
-        "was due.", "",
-        f"A figure *lasted* {options.seconds:g} s or longer: until each service that has to work for "
-        f"it had ended {options.checkpoints} checkpoints, {options.most_seconds:g} s at most. "
-        "*Checkpoints*: how many of them ended within that time. Where none are told, a phase lasted "
-        f"{options.short_seconds:g} s or until all was read: those figures are there to be compared "
-        "with each other.", "",
+        "machine and these libraries give a service that decides nothing and keeps no state. "
+        "LMDB's cursor walks the same journal and touches every byte. Everything is "
+        "acknowledged after the sync. An event has eight fields and about 100 bytes. A "
+        "request's time runs from when it was due.", "",
+        f"A figure *lasted* {options.seconds:g} s or longer: until each service that has to work "
+        f"for it had ended {options.checkpoints} checkpoints, {options.most_seconds:g} s at "
+        "most. *Checkpoints*: how many of them ended within that time. Where none are told, a "
+        f"phase lasted {options.short_seconds:g} s or until all was read: those figures are "
+        "there to be compared with each other.", "",
         *fewer(found, options.checkpoints),
         *page.markdown(HEAD, rows(found)), "",
-        "Half load is half of the rate at which all services keep up: the load waits whenever one "
-        "of them is more than 65,536 events behind (`feed.Wait`), and what comes of it is that rate. "
-        "Times at half load are those of events in batches of 100.", "",
+        "Half load is half of the rate at which all services keep up: the load waits whenever "
+        "one of them is more than 65,536 events behind (`feed.Wait`), and what comes of it is "
+        "that rate. Times at half load are those of events in batches of 100.", "",
         "### Processor time", "",
-        "Of each service while the figure's load ran, in its own threads and in the kernel, divided "
-        "by the items that were accepted: microseconds an item.", "",
+        "Of each service while the figure's load ran, in its own threads and in the kernel, "
+        "divided by the items that were accepted: microseconds an item.", "",
         *page.markdown(("figure", *services, "together", "the load itself"),
                        cpu_rows(found, services)), "",
         "### Anonymous memory", "",
-        "What no file stands behind (`RssAnon`): of the services of a new suite before anything was "
-        "asked of them, and right after the loads.", "",
+        "What no file stands behind (`RssAnon`): of the services of a new suite before anything "
+        "was asked of them, and right after the loads.", "",
         *page.markdown(("suite", "service", "idle", "after the load"), memory_rows(found)), "",
         *soak_part(found, options),
         "### Ready again after kill -9", "",
-        "Killed when about a checkpoint interval of load (5 s, as shipped) lay behind a checkpoint, so "
-        "that the journal is as far ahead of the state as it gets; from the signal to the first answer that "
-        "says ready, the supervisor's part included.", "",
+        "Killed when about a checkpoint interval of load (5 s, as shipped) lay behind a "
+        "checkpoint, so that the journal is as far ahead of the state as it gets; from the "
+        "signal to the first answer that says ready, the supervisor's part included.", "",
         *page.markdown(("customers", "service", "seconds", "blocks evolved"), restart_rows(found)),
         "",
         "### Bytes on disk per event", "",
@@ -219,9 +220,9 @@ def part(found, options, took_s):
         "### What was counted again", "",
         *(f"- {one}" for one in found["checks"]), "",
         "### Where the time goes", "",
-        "The first three costs of each service while the load of the figure runs, by `bench/profile`: "
-        "`perf record` at 499 Hz over all threads of the process, for five seconds, after the "
-        "measured run. A share is of the process's own samples.", "",
+        "The first three costs of each service while the load of the figure runs, by "
+        "`bench/profile`: `perf record` at 499 Hz over all threads of the process, for five "
+        "seconds, after the measured run. A share is of the process's own samples.", "",
         *(page.markdown(("figure", "service", "first", "second", "third"), cost_rows(found))
           if any(cost_rows(found)) else ["Not looked at."]),
     ]

@@ -16,8 +16,8 @@ SKIP = 77
 FIGURES = {
     "run": ("batches of 1,000", "batches of 100", "single, 64 in flight", "one consumer",
             "single events, 256 in flight", "one reads from the first", "8 readers at once",
-            "loyalty.Post", "loyalty.Spend", "nobody falling behind", "segment entry at a subscriber",
-            "points at a subscriber", "from file to report", "bytes on disk", "ready again",
+            "loyalty.Post", "loyalty.Spend", "nobody falling behind", "points at a subscriber",
+            "segment entry at a subscriber", "from file to report", "bytes on disk", "ready again",
             "processor time", "anonymous memory"),
     "peers": ("exact dedupe", "64 clients", "100 a request", "Kith / PostgreSQL"),
     "store": ("with checkpoints", "without checkpoints", "p99.9 of the journal's commit",
