@@ -7,6 +7,7 @@
 #include "cli/suite.h"
 #include "cli/supervisor.h"
 #include "cli/supervisor_control.h"
+#include "common/base/disk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,11 +40,7 @@ static enum status folder_make(const struct up *up, const char *name, struct ref
 {
     struct path path;
     enum status status = path_make(&path, refusal, "%s%s", up->data.text, name);
-    if (status == STATUS_OK && mkdir(path.text, 0700) != 0 && errno != EEXIST) {
-        return refusal_set(refusal, STATUS_INTERNAL, "%s: cannot be made: %s", path.text,
-                           strerror(errno));
-    }
-    return status;
+    return status == STATUS_OK ? disk_folder_make(path.text, refusal) : status;
 }
 
 static enum status absolute_make(struct path *path, const char *text, struct refusal *refusal)

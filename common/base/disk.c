@@ -4,10 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 /* Not in every linux/magic.h. */
 #define MAGIC_XFS 0x58465342U
@@ -81,4 +84,60 @@ enum status disk_kind_check(const char *folder, struct refusal *refusal)
                            folder, (unsigned)kind);
     }
     return STATUS_OK;
+}
+
+static enum status folder_fault(struct refusal *refusal, const char *path, const char *what)
+{
+    return refusal_set(refusal, STATUS_INTERNAL, "%s: cannot be %s: %s", path, what,
+                       strerrorname_np(errno));
+}
+
+/* The folder in which `path` lies. */
+static enum status parent_of(const char *path, char parent[PATH_MAX])
+{
+    size_t size = strlen(path);
+    while (size > 1 && path[size - 1] == '/') {
+        size -= 1;
+    }
+    while (size > 0 && path[size - 1] != '/') {
+        size -= 1;
+    }
+    if (size >= PATH_MAX) {
+        errno = ENAMETOOLONG;
+        return STATUS_INTERNAL;
+    }
+    memcpy(parent, size == 0 ? "." : path, size == 0 ? 1 : size);
+    parent[size == 0 ? 1 : size] = '\0';
+    return STATUS_OK;
+}
+
+static enum status folder_sync(const char *path)
+{
+    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) {
+        return STATUS_INTERNAL;
+    }
+    int failed = fsync(folder) != 0 ? errno : 0;
+    (void)close(folder); /* nothing was written through it */
+    errno = failed;
+    return failed == 0 ? STATUS_OK : STATUS_INTERNAL;
+}
+
+enum status disk_folder_make(const char *path, struct refusal *refusal)
+{
+    char parent[PATH_MAX];
+    bool is_made = mkdir(path, 0700) == 0;
+    if (!is_made && errno != EEXIST) {
+        return folder_fault(refusal, path, "made");
+    }
+    if (parent_of(path, parent) != STATUS_OK) {
+        return folder_fault(refusal, path, "made");
+    }
+    if (folder_sync(parent) == STATUS_OK) {
+        return STATUS_OK;
+    }
+    /* One that was there is looked after too: whoever made it may have died before the sync.
+     * But it may also lie where we may not look, and then it is somebody else's. */
+    bool is_others = !is_made && (errno == EACCES || errno == EROFS || errno == EINVAL);
+    return is_others ? STATUS_OK : folder_fault(refusal, parent, "synced");
 }

@@ -27,4 +27,9 @@ MUST_USE enum status disk_reserve(int file, uint64_t from, uint64_t bytes);
  *   STATUS_INTERNAL  the folder cannot be asked */
 MUST_USE enum status disk_kind_check(const char *folder, struct refusal *refusal);
 
+/* Makes a folder unless it is there, and sees to it that its name is on disk: when the power
+ * goes, whatever was synced in a folder without a name is gone with it.
+ *   STATUS_INTERNAL  the host says no */
+MUST_USE enum status disk_folder_make(const char *path, struct refusal *refusal);
+
 #endif

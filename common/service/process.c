@@ -18,7 +18,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* A turn's outcome is unknown: whoever asked must ask again, so nothing more is said. */
@@ -27,15 +26,6 @@
 #define EFFECTS_AWAIT_MS 3000
 
 /* ---- where things lie */
-
-static enum status folder_make(const char *path, struct refusal *refusal)
-{
-    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-        return refusal_set(refusal, STATUS_INTERNAL, "cannot make folder %s: %s", path,
-                           strerrorname_np(errno));
-    }
-    return STATUS_OK;
-}
 
 static void paths_fill(struct process *process, const struct process_options *options)
 {
@@ -206,7 +196,7 @@ static enum status pid_file_lock(struct server *server, const struct process_opt
     char path[PROCESS_PATH_BYTES + 64];
     char text[32];
     (void)snprintf(path, sizeof path, "%s/run", options->data);
-    enum status status = folder_make(path, refusal);
+    enum status status = disk_folder_make(path, refusal);
     if (status != STATUS_OK) {
         return status;
     }
@@ -237,9 +227,9 @@ static enum status stores_open(struct server *server, const struct process_optio
     struct process *process = server->process;
     char folder[PROCESS_PATH_BYTES];
     (void)snprintf(folder, sizeof folder, "%s/%s", options->data, process->definition->name);
-    enum status status = folder_make(folder, refusal);
+    enum status status = disk_folder_make(folder, refusal);
     if (status == STATUS_OK) {
-        status = folder_make(process->folder, refusal);
+        status = disk_folder_make(process->folder, refusal);
     }
     if (status == STATUS_OK) {
         status = disk_kind_check(process->folder, refusal);

@@ -8,6 +8,7 @@
  * disk. What was not synced when the process ended is either found again by its dispatch, which
  * begins the line, or not there: so nothing is ever unknown here.
  */
+#include "common/base/disk.h"
 #include "common/base/time_text.h"
 #include "services/campaign/channel_internal.h"
 
@@ -76,16 +77,6 @@ static void parent_of(const char *path, char parent[PATH_MAX])
     (void)snprintf(parent, PATH_MAX, "%.*s", slash == path ? 1 : size, slash == NULL ? "." : path);
 }
 
-static enum status folder_make(const char *path, struct refusal *refusal)
-{
-    char parent[PATH_MAX] = { 0 };
-    if (mkdir(path, 0700) != 0) {
-        return errno == EEXIST ? STATUS_OK : host_fault(refusal, path, "made");
-    }
-    parent_of(path, parent);
-    return folder_sync(parent, refusal);
-}
-
 static enum status path_make(struct channel_file *file, const struct channel_options *options,
                              struct refusal *refusal)
 {
@@ -102,7 +93,7 @@ static enum status path_make(struct channel_file *file, const struct channel_opt
         return refusal_set(refusal, STATUS_INTERNAL, "channel %s: its path is too long",
                            channel->name);
     }
-    return folder_make(folder, refusal);
+    return disk_folder_make(folder, refusal);
 }
 
 static enum status descriptor_open(struct channel_file *file, struct refusal *refusal)

@@ -85,6 +85,48 @@ START_TEST(stores_lie_on_disks_and_on_nothing_that_looks_like_one)
 }
 END_TEST
 
+START_TEST(a_folder_is_made_once_and_stays)
+{
+    struct refusal refusal;
+    refusal_init(&refusal);
+    char base[] = "/tmp/kith-disk-XXXXXX";
+    ck_assert_ptr_nonnull(mkdtemp(base));
+    char path[64];
+    (void)snprintf(path, sizeof path, "%s/one/", base);
+    struct stat facts;
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(disk_folder_make(path, &refusal), STATUS_OK);
+        ck_assert_int_eq(stat(path, &facts), 0);
+        ck_assert(S_ISDIR(facts.st_mode));
+        ck_assert_uint_eq(facts.st_mode & 0777U, 0700);
+    }
+    ck_assert_int_eq(disk_folder_make("/", &refusal), STATUS_OK);
+    (void)snprintf(path, sizeof path, "%s/none/two", base);
+    ck_assert_int_eq(disk_folder_make(path, &refusal), STATUS_INTERNAL);
+    ck_assert_ptr_nonnull(strstr(refusal.message, path));
+    (void)snprintf(path, sizeof path, "%s/one", base);
+    ck_assert_int_eq(rmdir(path), 0);
+    ck_assert_int_eq(rmdir(base), 0);
+}
+END_TEST
+
+START_TEST(a_folder_without_a_slash_is_made_where_we_are)
+{
+    struct refusal refusal;
+    refusal_init(&refusal);
+    char base[] = "/tmp/kith-disk-XXXXXX";
+    ck_assert_ptr_nonnull(mkdtemp(base));
+    int before = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ck_assert_int_ge(before, 0);
+    ck_assert_int_eq(chdir(base), 0);
+    ck_assert_int_eq(disk_folder_make("here", &refusal), STATUS_OK);
+    ck_assert_int_eq(rmdir("here"), 0);
+    ck_assert_int_eq(fchdir(before), 0);
+    (void)close(before);
+    ck_assert_int_eq(rmdir(base), 0);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("disk");
@@ -92,6 +134,8 @@ int main(void)
     tcase_add_test(tests, more_than_there_is_cannot_be_reserved);
     tcase_add_test(tests, free_bytes_are_those_that_the_disk_states);
     tcase_add_test(tests, stores_lie_on_disks_and_on_nothing_that_looks_like_one);
+    tcase_add_test(tests, a_folder_is_made_once_and_stays);
+    tcase_add_test(tests, a_folder_without_a_slash_is_made_where_we_are);
     Suite *suite = suite_create("disk");
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
