@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -63,6 +65,48 @@ static void flags_assert(MDB_env *environment, unsigned wanted)
     unsigned flags = 0;
     int result = mdb_env_get_flags(environment, &flags);
     assert(result == MDB_SUCCESS && flags == wanted);
+}
+
+static int pages_make(const char *path, size_t map_bytes)
+{
+    MDB_env *environment = NULL;
+    int result = mdb_env_create(&environment);
+    if (result != MDB_SUCCESS) {
+        return result;
+    }
+    result = mdb_env_set_mapsize(environment, whole_pages(map_bytes));
+    if (result == MDB_SUCCESS) {
+        /* Nobody else knows the name: no lock, and so no file for it. */
+        result = mdb_env_open(environment, path, MDB_NOSUBDIR | MDB_NOLOCK, FILE_MODE);
+    }
+    if (result == MDB_SUCCESS) {
+        result = mdb_env_sync(environment, 1);
+    }
+    mdb_env_close(environment);
+    return result;
+}
+
+/* LMDB makes a file by writing its first two pages, and syncs them with the first commit only.
+ * A power cut before may leave one of them, and what LMDB then finds it takes for a file of
+ * somebody else's: so a file gets its name when they are on disk. */
+static int file_make(const struct journal_options *options)
+{
+    if (options->read_only || access(options->path, F_OK) == 0) {
+        return MDB_SUCCESS;
+    }
+    char path[PATH_MAX];
+    int size = snprintf(path, sizeof path, "%s.new", options->path);
+    if (size < 0 || (size_t)size >= sizeof path) {
+        return ENAMETOOLONG;
+    }
+    if (unlink(path) != 0 && errno != ENOENT) { /* of a start that was cut off */
+        return errno;
+    }
+    int result = pages_make(path, options->map_bytes);
+    if (result == MDB_SUCCESS && rename(path, options->path) != 0) {
+        result = errno;
+    }
+    return result;
 }
 
 static int environment_open(MDB_env *environment, const struct journal_options *options)
@@ -188,7 +232,10 @@ static enum status tables_open(struct journal *journal, MDB_txn *txn,
 static enum status file_open(struct journal *journal, const struct journal_options *options,
                              struct refusal *refusal)
 {
-    int result = mdb_env_create(&journal->environment);
+    int result = file_make(options);
+    if (result == MDB_SUCCESS) {
+        result = mdb_env_create(&journal->environment);
+    }
     if (result == MDB_SUCCESS) {
         result = environment_open(journal->environment, options);
     }

@@ -410,6 +410,23 @@ START_TEST(a_file_without_a_first_commit_is_new)
 }
 END_TEST
 
+/* A file has its name when it can be opened: what a power cut leaves of one that was being made
+ * bears another, and goes. */
+START_TEST(a_file_that_was_cut_off_while_it_was_made_is_in_nobodys_way)
+{
+    struct place place = place_make();
+    char made[sizeof place.path + 8];
+    (void)snprintf(made, sizeof made, "%s.new", place.path);
+    uint8_t torn[4096] = { 0 };
+    file_store(made, span_of(torn, sizeof torn));
+    struct journal *journal = opened(&place);
+    blocks_appended(journal, 3, 10);
+    journal_close(&journal);
+    ck_assert_int_eq(access(made, F_OK), -1);
+    place_remove(&place);
+}
+END_TEST
+
 /* ---- appending and reading */
 
 START_TEST(ten_thousand_small_blocks_are_read_located_and_verified)
@@ -845,6 +862,7 @@ int main(void)
     tcase_add_test(tests, a_damaged_meta_record_is_found);
     tcase_add_test(tests, what_is_no_journal_is_refused);
     tcase_add_test(tests, a_file_without_a_first_commit_is_new);
+    tcase_add_test(tests, a_file_that_was_cut_off_while_it_was_made_is_in_nobodys_way);
     tcase_add_test(tests, ten_thousand_small_blocks_are_read_located_and_verified);
     tcase_add_test(tests, blocks_of_a_mebibyte_come_back);
     tcase_add_test(tests, several_blocks_of_one_commit_stand_in_order);
