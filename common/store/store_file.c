@@ -274,6 +274,45 @@ static int folder_sync(const char *path)
     return code;
 }
 
+static int pages_make(const char *path, size_t map_bytes)
+{
+    MDB_env *environment = NULL;
+    int code = mdb_env_create(&environment);
+    if (code != MDB_SUCCESS) {
+        return code;
+    }
+    code = mdb_env_set_mapsize(environment, map_bytes);
+    if (code == MDB_SUCCESS) {
+        /* Nobody else knows the name: no lock, and so no file for it. */
+        code = mdb_env_open(environment, path, MDB_NOSUBDIR | MDB_NOLOCK, 0600);
+    }
+    if (code == MDB_SUCCESS) {
+        code = mdb_env_sync(environment, 1);
+    }
+    mdb_env_close(environment);
+    return code;
+}
+
+/* LMDB makes a file by writing its first two pages, and syncs them with the first commit only.
+ * What a power cut before leaves of them it would take for a file of somebody else's: so a
+ * file gets its name when they are on disk. */
+static int file_make(const char *path, size_t map_bytes)
+{
+    char made[4096];
+    if (access(path, F_OK) == 0) {
+        return MDB_SUCCESS;
+    }
+    int length = snprintf(made, sizeof made, "%s.new", path);
+    if (length < 0 || (size_t)length >= sizeof made) {
+        return ENAMETOOLONG;
+    }
+    if (unlink(made) != 0 && errno != ENOENT) { /* of a start that was cut off */
+        return errno;
+    }
+    int code = pages_make(made, map_bytes);
+    return code == MDB_SUCCESS && rename(made, path) != 0 ? errno : code;
+}
+
 static int environment_open(struct store_file *file, const char *path, size_t map_bytes,
                             unsigned flags)
 {
@@ -306,7 +345,10 @@ static int environment_open(struct store_file *file, const char *path, size_t ma
 static enum status file_open(struct store_file *file, const struct store_options *options,
                              struct refusal *refusal)
 {
-    int code = environment_open(file, options->path, options->map_bytes, file_flags);
+    int code = file_make(options->path, options->map_bytes);
+    if (code == MDB_SUCCESS) {
+        code = environment_open(file, options->path, options->map_bytes, file_flags);
+    }
     if (code == MDB_SUCCESS) {
         code = folder_sync(options->path);
     }

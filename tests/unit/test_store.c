@@ -365,6 +365,23 @@ START_TEST(a_file_that_is_no_database_is_corrupt)
 }
 END_TEST
 
+START_TEST(a_file_that_was_cut_off_while_it_was_made_is_in_nobodys_way)
+{
+    struct folder folder = folder_make();
+    struct store_options options = options_of(&folder);
+    char made[sizeof folder.state + 8];
+    (void)snprintf(made, sizeof made, "%s.new", options.path);
+    FILE *torn = fopen(made, "we");
+    ck_assert_ptr_nonnull(torn);
+    ck_assert_int_ge(fputs("half a page", torn), 0);
+    ck_assert_int_eq(fclose(torn), 0);
+    struct store *store = store_make(&options);
+    store_close(&store);
+    ck_assert_int_eq(access(made, F_OK), -1);
+    folder_remove(&folder);
+}
+END_TEST
+
 START_TEST(a_folder_that_is_missing_is_named)
 {
     struct folder folder = folder_make();
@@ -589,6 +606,7 @@ int main(void)
     tcase_add_test(tcase, a_newer_schema_is_refused_and_an_older_one_is_raised);
     tcase_add_test(tcase, a_file_of_somebody_else_is_refused);
     tcase_add_test(tcase, a_file_that_is_no_database_is_corrupt);
+    tcase_add_test(tcase, a_file_that_was_cut_off_while_it_was_made_is_in_nobodys_way);
     tcase_add_test(tcase, a_folder_that_is_missing_is_named);
     tcase_add_test(tcase, the_bound_of_memory_asks_for_checkpoints_and_stops_nothing);
     tcase_add_test(tcase, space_counts_pages_in_use_and_knows_the_map);
