@@ -72,8 +72,8 @@ static void writing_place(int file, off_t offset, struct record *record)
 static struct writing writing_begin(int file, const void *data, size_t size, off_t offset)
 {
     struct writing writing = { .record = NULL };
-    writing.is_ours = is_on() && write_log_path_of(file, writing.path) &&
-                      write_log_is_logged(writing.path);
+    writing.is_ours =
+        is_on() && write_log_path_of(file, writing.path) && write_log_is_logged(writing.path);
     if (!writing.is_ours) {
         return writing;
     }
@@ -82,8 +82,8 @@ static struct writing writing_begin(int file, const void *data, size_t size, off
     writing.is_synced = flags >= 0 && ((unsigned)flags & (unsigned)O_DSYNC) != 0;
     writing.fails = write_log_fault_strikes(writing.path, FAULT_WRITE) ||
                     (writing.is_synced && write_log_fault_strikes(writing.path, FAULT_SYNC));
-    writing.is_short = !writing.fails && size > 1 &&
-                       write_log_fault_strikes(writing.path, FAULT_SHORT_WRITE);
+    writing.is_short =
+        !writing.fails && size > 1 && write_log_fault_strikes(writing.path, FAULT_SHORT_WRITE);
     size_t taken = writing.is_short ? size / 2 : size;
     if (!writing.fails) {
         struct record record = { .kind = RECORD_WRITE, .data_size = (uint32_t)taken };

@@ -108,8 +108,8 @@ bool write_log_path_of(int file, char path[WRITE_LOG_PATH_BYTES])
     bool is_ours = false;
     if (size > 0) {
         path[size] = '\0';
-        is_ours = strncmp(path, "socket:", 7) == 0 ? socket_path(file, path)
-                                                   : write_log_is_logged(path);
+        is_ours =
+            strncmp(path, "socket:", 7) == 0 ? socket_path(file, path) : write_log_is_logged(path);
     }
     errno = error;
     return is_ours;
