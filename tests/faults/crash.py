@@ -68,7 +68,6 @@ class Life:
                              at_ms=events.BEGIN_MS + (number * BATCH + i) * 400000)
                 for i in range(BATCH)]
         body = events.batch(made)
-        body.run, body.run_batch = "life", number + 1
         self.requests["ingestion"].append(Request("ingestion.Ingest", body, f"i{number}"))
 
     def grant(self, number):
@@ -380,14 +379,21 @@ def judge_suite(life, promises, image):
         for service in services:
             kith.start(service)
         try:
-            for service in life.requests:
-                if service in services:
-                    first = max(0, promises.acknowledged(life, service, image.place) - 1)
-                    send_again(life, kith, service, first, None)
-            feeds.settle(kith)
+            for service in (one for one in life.requests if one in services):
+                first = max(0, promises.acknowledged(life, service, image.place) - 1)
+                send_again(life, kith, service, first, None)
+                feeds.settle(kith)
             found = results(kith, kith.data)
         except Exception as problem:
             raise Failure(f"{image.words}: the suite: {problem!r}") from problem
         for name, value in life.results.items():
-            require(found[name] == value, f"{image.words}: the suite: {name} differ:\n"
-                                          f"lived: {value}\nfound: {found[name]}")
+            require(found[name] == value, f"{image.words}: the suite: {name}: "
+                                          f"{difference(value, found[name])}")
+
+
+def difference(lived, found):
+    """In few words."""
+    if isinstance(lived, list):
+        lived, found = ([one for one in lived if one not in found],
+                        [one for one in found if one not in lived])
+    return f"lived: {str(lived)[:400]}; found: {str(found)[:400]}"

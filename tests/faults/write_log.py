@@ -15,7 +15,7 @@ MAGIC = 0x314C524B46544948
 BEGIN = 4096
 PATH_BYTES, NAME_BYTES = 256, 32
 RUNNING = -(1 << 63)
-WRITE, SYNC, TRUNCATE, FOLDER, SEND, MARK = range(1, 7)
+WRITE, SYNC, TRUNCATE, FOLDER, SEND, MARK, RENAME, REMOVE = range(1, 9)
 FAULTS = {"none": 0, "sync": 1, "write": 2, "short write": 3}
 
 RECORD = struct.Struct("<IIIIQQQQqII")
@@ -113,7 +113,9 @@ class _File:
     def __init__(self, is_new):
         self.bytes = bytearray()
         self.pending = []  # records, in their order
-        self.is_new = is_new  # its folder was not synced since it was made
+        self.is_new = is_new  # its folder was not synced since it was made or renamed
+        self.was = None  # its name before
+        self.instead_of = None  # what bore its name before
 
     def covered(self, before):
         """A sync: what was written before is on disk."""
@@ -201,6 +203,7 @@ class Disk:
 
     def __init__(self, log, begin=None):
         self.records = list(log.records())
+        self.root_size = len(log.header.root)
         self.at = 0
         self.files = {}
         self.folders = {}  # path: is new
@@ -226,6 +229,10 @@ class Disk:
             self._file(record).covered(record.covers)
         elif record.kind == MARK:
             self._file(record).marked(record.covers)
+        elif record.kind == RENAME:
+            self._renamed(record.path, record.data.decode()[self.root_size:].strip("/"))
+        elif record.kind == REMOVE:
+            self.files.pop(record.path, None)
         elif record.kind in (WRITE, TRUNCATE):
             if record.result != RUNNING and record.kind == WRITE:
                 record.data = record.data[:max(record.result, 0)]
@@ -240,35 +247,47 @@ class Disk:
         """Whatever lies right in it is there from now on."""
         for path, file in self.files.items():
             if path.rpartition("/")[0] == folder:
-                file.is_new = False
+                file.is_new, file.was, file.instead_of = False, None, None
         for path in self.folders:
             if path.rpartition("/")[0] == folder:
                 self.folders[path] = False
+
+    def _renamed(self, path, name):
+        file = self.files.pop(path)
+        file.is_new, file.was, file.instead_of = True, path, self.files.get(name)
+        self.files[name] = file
 
     def _file(self, record):
         if record.path not in self.files:
             self.files[record.path] = _File(record.file_size == 0)
         return self.files[record.path]
 
-    def image(self, draw, wanted=None):
-        """{path: bytes} of what may be left, and words that say how it came about. `wanted`: a
-        part of the path that it must have."""
+    def image(self, draw):
+        """{path: bytes} of what may be left, and words that say how it came about."""
         mode = draw.choice(MODES)
         lost = self._lost(draw)
         left = {}
         for path, file in self.files.items():
-            if wanted is not None and wanted not in path:
-                continue
-            if any(path == one or path.startswith(one + "/") for one in lost):
-                continue
-            content = bytearray(file.bytes)
-            if file.pending:
-                for record, begin, end in mode(draw, file.pending):
-                    _apply(content, record, begin, end)
-                self._grow(draw, file, content)
-            left[path] = bytes(content)
+            if path in lost and file.was is not None:
+                left[file.was] = self._content(draw, mode, file)
+                file = file.instead_of
+            elif path in lost:
+                file = None
+            if file is not None:
+                left[path] = self._content(draw, mode, file)
+        for folder in (one for one in lost if one in self.folders):
+            left = {path: content for path, content in left.items()
+                    if not path.startswith(folder + "/")}
         words = mode.__name__.strip("_").replace("_", " ")
         return left, f"{words} of what was not synced" + (f", without {lost}" if lost else "")
+
+    def _content(self, draw, mode, file):
+        content = bytearray(file.bytes)
+        if file.pending:
+            for record, begin, end in mode(draw, file.pending):
+                _apply(content, record, begin, end)
+            self._grow(draw, file, content)
+        return bytes(content)
 
     @staticmethod
     def _grow(draw, file, content):

@@ -33,6 +33,8 @@ typedef ssize_t pwritev_call(int, const struct iovec *, int, off_t);
 typedef int file_call(int);
 typedef int truncate_call(int, off_t);
 typedef int mkdir_call(const char *, mode_t);
+typedef int rename_call(const char *, const char *);
+typedef int unlink_call(const char *);
 typedef ssize_t send_call(int, const void *, size_t, int);
 typedef int clock_call(clockid_t, struct timespec *);
 
@@ -262,6 +264,27 @@ int mkdir(const char *path, mode_t mode)
     int result = next.call(path, mode);
     if (result == 0 && is_on() && write_log_is_logged(path)) {
         struct record record = { .kind = RECORD_FOLDER };
+        (void)write_log_append(&record, path, NULL);
+    }
+    return result;
+}
+
+int rename(const char *from, const char *to)
+{
+    NEXT(rename_call, "rename")
+    if (is_on() && write_log_is_logged(from)) {
+        struct record record = { .kind = RECORD_RENAME, .data_size = (uint32_t)strlen(to) };
+        (void)write_log_append(&record, from, to);
+    }
+    return next.call(from, to);
+}
+
+int unlink(const char *path)
+{
+    NEXT(unlink_call, "unlink")
+    int result = next.call(path);
+    if (result == 0 && is_on() && write_log_is_logged(path)) {
+        struct record record = { .kind = RECORD_REMOVE };
         (void)write_log_append(&record, path, NULL);
     }
     return result;

@@ -56,6 +56,8 @@ enum record_kind {
     RECORD_FOLDER = 4,   /* it was made */
     RECORD_SEND = 5,     /* through a socket of a service; `path` is the socket's */
     RECORD_MARK = 6,     /* the record at `covers`, and no other of its file, is on disk */
+    RECORD_RENAME = 7,   /* of a file; its bytes are the new name */
+    RECORD_REMOVE = 8,   /* of a file */
 };
 
 struct record {
