@@ -48,6 +48,7 @@ class FaultySuite(suite.Suite):
     def __init__(self, config, programs=None, is_logging=False, **more):
         super().__init__(config, **more)
         self.programs = programs
+        self.keeps_images = True  # of what failed
         self.log = write_log.WriteLog(self.folder / "writes.log", self.data,
                                       is_logging=is_logging)
         self.environment = preload(self.environment, self.log)
@@ -158,7 +159,7 @@ class Revived:
     def __exit__(self, kind, problem, trace):
         for service in list(self.processes):
             self.kill(service)
-        if kind is None:
+        if kind is None or not self.kith.keeps_images:
             shutil.rmtree(self.folder)
         else:
             print(f"kept: {self.folder}", flush=True)

@@ -22,6 +22,7 @@ def caught(services, broken=None, syncs=True):
     draw = faulty.draw("controls", broken, syncs)
     with faulty.FaultySuite(crash.configuration(services), programs=broken and BROKEN / broken,
                             is_logging=True, key=crash.KEY) as kith:
+        kith.keeps_images = False
         kith.log.header.syncs_swallowed = not syncs
         life = crash.live(kith, draw, batches=20, kills=False)
         promises = crash.Promises(life)
@@ -41,13 +42,11 @@ def told(name, services, words, **how):
 
 def no_sync_is_caught():
     """fdatasync returns at once, and O_DSYNC is not heeded."""
-    told("no sync", ("ingestion",), ("were told to others", "ends with", "has another reply",
-                                     "verify-"), syncs=False)
+    told("no sync", ("ingestion",), ("are not there", "ends with", "verify-"), syncs=False)
 
 
 def a_reply_before_the_sync_is_caught():
-    told("reply first", ("ingestion",), ("were told to others", "has another reply"),
-         broken="reply_first")
+    told("reply first", ("ingestion",), ("are not there",), broken="reply_first")
 
 
 def a_cursor_apart_from_its_facts_is_caught():
