@@ -255,6 +255,11 @@ static enum status file_open(struct journal *journal, const struct journal_optio
     /* Handles of tables live on only after a commit, also of one that only read. LMDB frees
      * the transaction even when the commit fails. */
     result = mdb_txn_commit(txn);
+    if (result == MDB_SUCCESS && !options->read_only) {
+        /* A writer that was killed may have left a commit that the machine shows us and the
+         * disk does not have yet. From here on it is told to others. */
+        result = mdb_env_sync(journal->environment, 1);
+    }
     return result == MDB_SUCCESS ? STATUS_OK : open_fault(refusal, options, result);
 }
 
