@@ -12,7 +12,10 @@ import time
 
 import crash
 import faulty
+import feeds
 import suite
+import write_log
+from suite import require
 
 CUTS, WHOLE = (100, 25) if suite.OPTIONS.long else (20, 6)
 
@@ -37,4 +40,34 @@ def what_was_acknowledged_outlives_a_power_cut():
                            crash.images(life, draw, promises, WHOLE))
 
 
-suite.main(what_was_acknowledged_outlives_a_power_cut)
+def what_a_recovery_finds_is_on_disk_before_it_is_told():
+    """Killed when the page that makes a commit count was written and not synced. Its successor
+    finds the commit, since the machine still has the page, and tells it to who asks again; then
+    the power goes."""
+    with faulty.FaultySuite(crash.configuration(("ingestion",)), is_logging=True,
+                            key=crash.KEY) as kith:
+        kith.start_all()
+        life = crash.Life(kith)
+        life.part(3, 0)
+        kith.log.fault("kill", file="ingestion/0/journal.mdb")
+        life.ingest(3)
+        last = life.requests["ingestion"][3]
+        kith.wire("ingestion").send(last.method, last.body, key=last.key)
+        kith.code_of("ingestion")
+        require(kith.log.struck() == 1, "it was not killed where it was meant to be")
+        kith.log.fault("none")
+        kith.start("ingestion")
+        kith.wire("ingestion").call(last.method, last.body, key=last.key)
+        end = kith.log.header.used
+        kith.kill("ingestion")
+        disk = write_log.Disk(kith.log)
+        disk.go_to(sum(record.place < end for record in disk.records))
+        left, words = disk.image(faulty.draw("recovery"), write_log.NOTHING)
+        with faulty.Revived(kith, left, ("ingestion",)) as revived:
+            revived.start("ingestion")
+            there = crash.done(feeds.read(revived, "ingestion"))
+            require(last.key in there, f"{words}: {last.key} was told and is not there: {there}")
+
+
+suite.main(what_a_recovery_finds_is_on_disk_before_it_is_told,
+           what_was_acknowledged_outlives_a_power_cut)

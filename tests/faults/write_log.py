@@ -16,7 +16,7 @@ BEGIN = 4096
 PATH_BYTES, NAME_BYTES = 256, 32
 RUNNING = -(1 << 63)
 WRITE, SYNC, TRUNCATE, FOLDER, SEND, MARK, RENAME, REMOVE = range(1, 9)
-FAULTS = {"none": 0, "sync": 1, "write": 2, "short write": 3}
+FAULTS = {"none": 0, "sync": 1, "write": 2, "short write": 3, "kill": 4}
 
 RECORD = struct.Struct("<IIIIQQQQqII")
 
@@ -195,6 +195,7 @@ def _all_but_one(draw, pending):
     return [(record, 0, None) for i, record in enumerate(pending) if i != lost]
 
 
+NOTHING = _nothing
 MODES = (_all, _nothing, _first_ones, _last_ones, _some_sectors, _all_but_one)
 
 
@@ -262,9 +263,9 @@ class Disk:
             self.files[record.path] = _File(record.file_size == 0)
         return self.files[record.path]
 
-    def image(self, draw):
+    def image(self, draw, mode=None):
         """{path: bytes} of what may be left, and words that say how it came about."""
-        mode = draw.choice(MODES)
+        mode = mode or draw.choice(MODES)
         lost = self._lost(draw)
         left = {}
         for path, file in self.files.items():

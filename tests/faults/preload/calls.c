@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -103,6 +104,9 @@ static ssize_t writing_end(const struct writing *writing, ssize_t result)
     }
     int error = errno;
     atomic_store(&writing->record->result, result);
+    if (writing->is_synced && write_log_fault_strikes(writing->path, FAULT_KILL)) {
+        (void)raise(SIGKILL);
+    }
     if (writing->is_synced && syncs_count() && result >= 0) {
         struct record mark = { .kind = RECORD_MARK, .covers = write_log_place(writing->record) };
         (void)write_log_append(&mark, writing->path, NULL);

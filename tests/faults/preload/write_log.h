@@ -26,6 +26,7 @@ enum fault_kind {
     FAULT_SYNC = 1,        /* fdatasync, fsync and writes through O_DSYNC fail with `error` */
     FAULT_WRITE = 2,       /* writes fail with `error` */
     FAULT_SHORT_WRITE = 3, /* writes take half of their bytes */
+    FAULT_KILL = 4,        /* the process dies when a write through O_DSYNC was made, unsynced */
 };
 
 struct fault {
