@@ -325,7 +325,9 @@ enum status shell_turn(struct shell *shell)
     feeds_ask(shell);
     store_turn_end(shell->options.store);
     status = checkpoint_consider(shell);
-    store_turn_end(shell->options.store);
+    if (status == STATUS_OK) { /* after a failed commit LMDB lets nobody read any more */
+        store_turn_end(shell->options.store);
+    }
     return status;
 }
 
