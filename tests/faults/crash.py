@@ -24,7 +24,7 @@ from kith.v1 import (block_pb2, campaign_pb2, feed_pb2, ingestion_pb2, loyalty_p
                      wire_pb2)
 from suite import Failure, require
 
-CUSTOMERS = 40
+CUSTOMERS = 120
 BATCH = 15
 POINTS = 5
 JOURNALS = ("ingestion", "loyalty", "segmentation", "campaign")
@@ -64,7 +64,7 @@ class Life:
 
     def ingest(self, number):
         made = [events.event(number * BATCH + i, f"c{(number * 7 + i * i) % CUSTOMERS}",
-                             minor=500 + (number * 13 + i) % 4000,
+                             minor=3000 + (number * 1301 + i * 577) % 9000,
                              at_ms=events.BEGIN_MS + (number * BATCH + i) * 400000)
                 for i in range(BATCH)]
         body = events.batch(made)
@@ -73,7 +73,7 @@ class Life:
     def grant(self, number):
         """To one of the first batch's customers, whom loyalty knows by now."""
         posting = loyalty_pb2.Posting(kind=loyalty_pb2.POSTING_GRANT,
-                                      customer=f"c{number * number % CUSTOMERS}", points=POINTS,
+                                      customer=f"c{(number % BATCH) ** 2 % CUSTOMERS}", points=POINTS,
                                       reference=f"g{number}")
         body = loyalty_pb2.PostRequest(postings=[posting])
         self.requests["loyalty"].append(Request("loyalty.Post", body, f"g{number}"))

@@ -69,6 +69,12 @@ class FaultySuite(suite.Suite):
         for service in self.services:
             self.ask_status(service)
 
+    def verify_state(self):
+        """Of every service, beside them; there is no supervisor who knows the configuration."""
+        for service in self.services:
+            verified = self.cli("verify", "state", service, "-c", self.config)
+            require(verified["ok"], f"verify state {service}: {verified}")
+
     def code_of(self, service, timeout_s=suite.ANSWER_S):
         """How a service that start() started has ended by itself."""
         self._wires_close(service, 0)
