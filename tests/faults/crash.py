@@ -99,15 +99,19 @@ class Life:
     def part(self, batches, grants):
         """Some more of it."""
         begun = {service: len(requests) for service, requests in self.requests.items()}
-        for _ in range(batches):
-            self.ingest(len(self.requests["ingestion"]))
-        self.send("ingestion", begun["ingestion"])
+        self.more(batches)
         if "loyalty" not in self.kith.services:
             return
         feeds.settle(self.kith)
         for _ in range(grants):
             self.grant(len(self.requests["loyalty"]))
         self.send("loyalty", begun["loyalty"], window=2)
+
+    def more(self, batches):
+        begun = len(self.requests["ingestion"])
+        for _ in range(batches):
+            self.ingest(len(self.requests["ingestion"]))
+        self.send("ingestion", begun)
 
     def checkpoint(self):
         """Waits until each service that keeps a journal has one of what it holds by now."""
@@ -185,9 +189,26 @@ def results(kith, data):
     return found
 
 
+def die(life, draw, victim):
+    """The victim dies between a write that would end a commit and its sync, and is started again:
+    what recovery makes of it is in the log too."""
+    kith = life.kith
+    own = ("state",) if victim in ("ingestion", "reporting") else ("journal", "state")
+    # Ingestion dies of its own checkpoint, when nobody waits for a reply of it.
+    before = 0 if victim == "ingestion" else draw.randrange(3)
+    kith.log.fault("kill", file=f"{victim}/0/{draw.choice(own)}.mdb", before=before)
+    process = kith.direct[victim, 0]
+    life.more(1)
+    while victim != "ingestion" and process.poll() is None:
+        life.more(1)
+    kith.code_of(victim)
+    kith.log.fault("none")
+    kith.start(victim)
+    kith.ask_status(victim)
+
+
 def live(kith, draw, batches=24, grants=8, kills=True):
-    """A life in parts; between them each service is killed once, so that what recovery writes is
-    in the log too."""
+    """A life in parts; between them each service dies once."""
     life = Life(kith)
     kith.start_all()
     parts = list(kith.services) if kills else [None]
@@ -198,9 +219,7 @@ def live(kith, draw, batches=24, grants=8, kills=True):
             life.checkpoint()
             life.part(1, 1)
         if victim is not None:
-            kith.kill(victim)
-            kith.start(victim)
-            kith.ask_status(victim)
+            die(life, draw, victim)
     life.end()
     for service in kith.services:
         kith.kill(service)

@@ -15,7 +15,7 @@ MAGIC = 0x314C524B46544948
 BEGIN = 4096
 PATH_BYTES, NAME_BYTES = 256, 32
 RUNNING = -(1 << 63)
-WRITE, SYNC, TRUNCATE, FOLDER, SEND, MARK, RENAME, REMOVE = range(1, 9)
+WRITE, SYNC, TRUNCATE, FOLDER, SEND, MARK, RENAME, REMOVE, CREATE = range(1, 10)
 FAULTS = {"none": 0, "sync": 1, "write": 2, "short write": 3, "kill": 4}
 
 RECORD = struct.Struct("<IIIIQQQQqII")
@@ -232,6 +232,8 @@ class Disk:
             self._file(record).marked(record.covers)
         elif record.kind == RENAME:
             self._renamed(record.path, record.data.decode()[self.root_size:].strip("/"))
+        elif record.kind == CREATE:
+            self.files[record.path] = _File(True)
         elif record.kind == REMOVE:
             self.files.pop(record.path, None)
         elif record.kind in (WRITE, TRUNCATE):
@@ -260,7 +262,7 @@ class Disk:
 
     def _file(self, record):
         if record.path not in self.files:
-            self.files[record.path] = _File(record.file_size == 0)
+            self.files[record.path] = _File(False)
         return self.files[record.path]
 
     def image(self, draw, mode=None):

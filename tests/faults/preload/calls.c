@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -34,6 +35,7 @@ typedef ssize_t pwritev_call(int, const struct iovec *, int, off_t);
 typedef int file_call(int);
 typedef int truncate_call(int, off_t);
 typedef int mkdir_call(const char *, mode_t);
+typedef int open_call(const char *, int, ...);
 typedef int rename_call(const char *, const char *);
 typedef int unlink_call(const char *);
 typedef ssize_t send_call(int, const void *, size_t, int);
@@ -271,6 +273,46 @@ int mkdir(const char *path, mode_t mode)
         (void)write_log_append(&record, path, NULL);
     }
     return result;
+}
+
+/* The mode is the third of its arguments, where there is one. */
+static int opened(open_call *next, const char *path, int flags, mode_t mode)
+{
+    int error = errno;
+    bool may_create = ((unsigned)flags & (unsigned)O_CREAT) != 0 && is_on() &&
+                      write_log_is_logged(path) && access(path, F_OK) != 0;
+    errno = error;
+    int file = next(path, flags, mode);
+    if (may_create && file >= 0) {
+        struct record record = { .kind = RECORD_CREATE };
+        (void)write_log_append(&record, path, NULL);
+    }
+    return file;
+}
+
+static mode_t mode_of(int flags, va_list arguments)
+{
+    return ((unsigned)flags & (unsigned)O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
+}
+
+int open(const char *path, int flags, ...)
+{
+    NEXT(open_call, "open")
+    va_list arguments;
+    va_start(arguments, flags);
+    mode_t mode = mode_of(flags, arguments);
+    va_end(arguments);
+    return opened(next.call, path, flags, mode);
+}
+
+int open64(const char *path, int flags, ...)
+{
+    NEXT(open_call, "open64")
+    va_list arguments;
+    va_start(arguments, flags);
+    mode_t mode = mode_of(flags, arguments);
+    va_end(arguments);
+    return opened(next.call, path, flags, mode);
 }
 
 int rename(const char *from, const char *to)

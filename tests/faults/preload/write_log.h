@@ -59,6 +59,7 @@ enum record_kind {
     RECORD_MARK = 6,     /* the record at `covers`, and no other of its file, is on disk */
     RECORD_RENAME = 7,   /* of a file; its bytes are the new name */
     RECORD_REMOVE = 8,   /* of a file */
+    RECORD_CREATE = 9,   /* of a file, empty */
 };
 
 struct record {
