@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -301,10 +302,22 @@ static enum status shell_start(struct server *server, const struct process_optio
     return status == STATUS_OK ? shell_effects_start(server->shell, refusal) : status;
 }
 
+/* Each connection takes a descriptor, and libzmq 4.3.4 ends the process where an accept on ipc
+ * finds none left. What a login shell leaves at 1,024 may mostly be raised a lot. */
+static void descriptors_raise(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit); /* then it stays as it is */
+    }
+}
+
 static enum status server_open(struct server *server, const struct process_options *options,
                                struct refusal *refusal)
 {
     sigset_t signals;
+    descriptors_raise();
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
