@@ -2,6 +2,7 @@
 #include "common/base/limits.h"
 #include "common/base/money.h"
 #include "common/service/clock_os.h"
+#include "common/service/map_fault.h"
 #include "common/service/process.h"
 #include "kith_version.h"
 
@@ -157,6 +158,7 @@ int service_main(const struct service_definition *definition, int argc, char **a
         (void)fprintf(stderr, "kith-%s: libsodium cannot start\n", name);
         return EXIT_FAILURE;
     }
+    map_fault_catch();
     struct process process = { 0 };
     struct refusal refusal;
     refusal_init(&refusal);
