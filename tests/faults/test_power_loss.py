@@ -4,7 +4,7 @@
 A life of a suite is written down; its disk is cut at places all over it, torn at 512 bytes, and the
 services are started on what is left. crash.py says what is judged.
 
-Wall time with the sanitizers: 40 s for 100 images of services and 6 of the suite; tests/faults/run
+Wall time with the sanitizers: 40 s for 150 images of services and 6 of the suite; tests/faults/run
 --long ROUNDS judges 500 of services and 25 of the suite in each round.
 """
 # ctest: TIMEOUT 300 LONG 14400 ALONE
@@ -17,7 +17,7 @@ import suite
 import write_log
 from suite import require
 
-CUTS, WHOLE = (100, 25) if suite.OPTIONS.long else (20, 6)
+CUTS, WHOLE = (100, 25) if suite.OPTIONS.long else (30, 6)
 
 
 def what_was_acknowledged_outlives_a_power_cut():
