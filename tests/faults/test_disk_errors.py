@@ -96,8 +96,9 @@ def a_disk_that_fails_for_ever_is_told():
             require(words in said, f"{name}: '{words}' is not said: {said}")
             kith.log.fault("none")
             kith.start("ingestion")
-            kith.ask_status("ingestion")
-        kith.ingest_batch(2)
+            kith.wire("ingestion").call("ingestion.Ingest", suite.batch(2), key="never")
+        kith.ingest_batch(3)
+        require(len(feeds.read(kith, "ingestion")) == 30, "three batches of 10 events, each once")
 
 
 def an_outbox_that_fails_gets_each_line_once():
