@@ -26,7 +26,6 @@
 #define MEMTABLE_BYTES ((size_t)256 * 1024 * 1024)
 #define JOURNAL_AHEAD_BYTES ((size_t)4 * 1024 * 1024)
 #define MEMORY_AHEAD_BYTES ((size_t)2 * 1024 * 1024)
-#define STEPS_AT_BOUND 8
 #define KEY_BYTES 16
 #define VALUE_BYTES 100
 #define LOAD_RECORDS 1000 /* of a turn that fills the store */
@@ -111,6 +110,7 @@ static void bench_open(struct bench *bench)
         .table_count = 1,
         .map_bytes = MAP_BYTES,
         .memtable_bytes_max = MEMTABLE_BYTES,
+        .has_flush_thread = true,
     };
     status_check(journal_open(&bench->journal, &journal, &refusal), path[0], &refusal);
     status_check(store_open(&bench->store, &store, &refusal), path[1], &refusal);
@@ -182,8 +182,7 @@ static void checkpoints_make(struct bench *bench)
         store_checkpoint_begin(store, &bench->position);
         bench->checkpoint_at_us = now_us + (int64_t)(bench->options.interval_ms * 1000);
     }
-    size_t steps = store_memory_bytes(store) >= MEMTABLE_BYTES ? STEPS_AT_BOUND : 1;
-    for (size_t i = 0; i < steps && store_checkpoint_running(store); i++) {
+    if (store_checkpoint_running(store)) {
         status_check(store_checkpoint_step(store), "checkpoint", NULL);
         if (!store_checkpoint_running(store)) {
             checkpoint_note(bench);
@@ -210,10 +209,10 @@ static void turn_make(struct bench *bench, uint64_t first, uint64_t count, int64
     bench->position = block_position(&block);
     histogram_add(&bench->commits, end_us - begin_us);
     histogram_add(&bench->turns, end_us - due_us);
-    store_turn_end(bench->store);
+    status_check(store_turn_end(bench->store), "snapshot", NULL);
     if (bench->makes_checkpoints) {
         checkpoints_make(bench);
-        store_turn_end(bench->store);
+        status_check(store_turn_end(bench->store), "snapshot", NULL);
     }
 }
 

@@ -70,8 +70,7 @@ static enum status checkpoint_as_needed(struct replay *replay)
     if (store_checkpoint_running(store)) {
         status = store_checkpoint_step(store);
     }
-    store_turn_end(store);
-    return status;
+    return status == STATUS_OK ? store_turn_end(store) : status;
 }
 
 static bool block_evolve(void *argument, const struct block *block)

@@ -323,12 +323,11 @@ enum status shell_turn(struct shell *shell)
     feed_producer_wake(shell->producer, &shell->inputs, monotonic_now(shell));
     feed_requests_take(shell);
     feeds_ask(shell);
-    store_turn_end(shell->options.store);
-    status = checkpoint_consider(shell);
-    if (status == STATUS_OK) { /* after a failed commit LMDB lets nobody read any more */
-        store_turn_end(shell->options.store);
+    status = store_turn_end(shell->options.store);
+    if (status == STATUS_OK) {
+        status = checkpoint_consider(shell);
     }
-    return status;
+    return status == STATUS_OK ? store_turn_end(shell->options.store) : status;
 }
 
 static void wait_until(int64_t *wait_ms, int64_t now_ms, int64_t at_ms)

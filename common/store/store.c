@@ -168,7 +168,10 @@ static enum status store_load(struct store *store, struct refusal *refusal)
         return refusal_set(refusal, status, "cannot read %s: %s", store->options.path,
                            status_text(status));
     }
-    store_runs_take(store);
+    status = store_runs_take(store);
+    if (status != STATUS_OK) {
+        return status;
+    }
     status = store_position_get(&store->file, store->reader, &store->position);
     if (status != STATUS_OK) {
         return refusal_set(refusal, status, "%s: the record of its checkpoint is broken",
@@ -233,14 +236,15 @@ struct journal_position store_checkpoint(const struct store *store)
     return store->position;
 }
 
-void store_turn_end(struct store *store)
+enum status store_turn_end(struct store *store)
 {
     assert(store->scans == 0);
     /* The snapshot first: what the frozen memtable has must be in it before that goes. */
-    store_runs_take(store);
-    if (store->frozen != NULL && !store->checkpoint_runs) {
+    enum status status = store_runs_take(store);
+    if (status == STATUS_OK && !store->checkpoint_runs) {
         memtable_close(&store->frozen);
     }
+    return status;
 }
 
 size_t store_memory_bytes(const struct store *store)

@@ -70,8 +70,9 @@ uint64_t store_touched(const struct store *store);
 struct journal_position store_checkpoint(const struct store *store);
 
 /* Between two turns: renews the read transaction, drops a merged frozen memtable. Spans
- * from the view die here. */
-void store_turn_end(struct store *store);
+ * from the view die here. Anything but STATUS_OK: the file could not be written, by now or by
+ * the flush thread, and nobody may read on; the caller ends the process. */
+MUST_USE enum status store_turn_end(struct store *store);
 
 /* Active and frozen memtables. */
 size_t store_memory_bytes(const struct store *store);

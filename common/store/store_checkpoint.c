@@ -251,8 +251,8 @@ void store_checkpoint_begin(struct store *store, const struct journal_position *
 {
     assert(!store->checkpoint_runs);
     assert(position->seq >= store->position.seq && position->block >= store->position.block);
-    store_turn_end(store);
-    assert(store->frozen == NULL && store->sorted == NULL);
+    memtable_close(&store->frozen); /* the snapshot is from after the end of its checkpoint */
+    assert(store->sorted == NULL);
     store->frozen = store->active;
     store->active = NULL;
     memtable_open(&store->active, memtable_count(store->frozen));
@@ -291,8 +291,7 @@ static enum status checkpoint_move(struct store *store, unsigned pieces)
         store->position = store->checkpoint.position;
         store->checkpoint_runs = false;
     }
-    store_runs_take(store);
-    return STATUS_OK;
+    return store_runs_take(store);
 }
 
 enum status store_checkpoint_step(struct store *store)
@@ -324,11 +323,7 @@ enum status store_checkpoint_whole(struct store *store, const struct journal_pos
     }
     store_checkpoint_begin(store, position);
     status = checkpoint_finish(store);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    store_turn_end(store);
-    return STATUS_OK;
+    return status == STATUS_OK ? store_turn_end(store) : status;
 }
 
 /* ---- recovery */

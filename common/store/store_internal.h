@@ -71,8 +71,9 @@ MUST_USE enum status store_piece_make(struct store *store);
 /* At open, before there is a reader. */
 MUST_USE enum status store_runs_open(struct store *store, struct refusal *refusal);
 void store_runs_close(struct store *store);
-/* The snapshot and the list of runs become the newest ones. Spans into the old ones die. */
-void store_runs_take(struct store *store);
+/* The snapshot and the list of runs become the newest ones. Spans into the old ones die. After
+ * a commit that failed there is no newer snapshot, and none any more. */
+MUST_USE enum status store_runs_take(struct store *store);
 /* For a key that is not in memory. */
 MUST_USE bool store_runs_get(const struct store *store, struct span key, struct span *value);
 /* The part of a checkpoint: a writer for what the frozen memtable has. */

@@ -103,19 +103,22 @@ void store_runs_close(struct store *store)
 
 /* ---- the loop's part */
 
-void store_runs_take(struct store *store)
+enum status store_runs_take(struct store *store)
 {
     /* First the list: the snapshot that comes after it sees all that it names. */
     struct run_list *offered = atomic_exchange(&store->offered, NULL);
     mdb_txn_reset(store->reader);
     int code = mdb_txn_renew(store->reader);
-    /* Its place in the lock file is kept, and after a failed commit nobody comes here. */
-    assert(code == MDB_SUCCESS);
+    if (code != MDB_SUCCESS) {
+        run_list_release(&offered);
+        return store_status_from_lmdb(code);
+    }
     if (offered != NULL) {
         assert(run_list_fits(offered, store->reader));
         run_list_release(&store->list);
         store->list = offered;
     }
+    return STATUS_OK;
 }
 
 bool store_runs_get(const struct store *store, struct span key, struct span *value)

@@ -228,7 +228,7 @@ START_TEST(over_a_store_a_batch_is_kept_or_dropped_whole)
         if (round % 15 == 0) {
             checkpoint_make(store, round);
         }
-        store_turn_end(store);
+        ck_assert_int_eq(store_turn_end(store), STATUS_OK);
     }
     store_close(&store);
     free(tried);

@@ -174,7 +174,7 @@ static bool deleting_visit(void *argument, struct span key, struct span value)
 static bool ending_visit(void *argument, struct span key, struct span value)
 {
     struct misuse *misuse = argument;
-    store_turn_end(misuse->change->context);
+    ck_assert_int_eq(store_turn_end(misuse->change->context), STATUS_OK);
     return key.size > value.size;
 }
 
@@ -419,7 +419,7 @@ START_TEST(the_bound_of_memory_asks_for_checkpoints_and_stops_nothing)
     ck_assert(!store_wants_checkpoint(store));
     ck_assert_uint_ge(store_memory_bytes(store), 3 * options.memtable_bytes_max);
     steps_make(store, SIZE_MAX);
-    store_turn_end(store);
+    ck_assert_int_eq(store_turn_end(store), STATUS_OK);
     ck_assert_uint_lt(store_memory_bytes(store), 4096);
     store_close(&store);
     folder_remove(&folder);
@@ -557,7 +557,7 @@ static void history_turn(struct history *history)
         history_checkpoint(history);
     }
     if (what % 2 == 0) {
-        store_turn_end(history->store);
+        ck_assert_int_eq(store_turn_end(history->store), STATUS_OK);
     }
     if (what == 19) {
         history_reopen(history);

@@ -152,7 +152,7 @@ static size_t steps_count(size_t piece, uint32_t records)
     for (; store_checkpoint_running(store); steps++) {
         ck_assert_int_eq(store_checkpoint_step(store), STATUS_OK);
     }
-    store_turn_end(store);
+    ck_assert_int_eq(store_turn_end(store), STATUS_OK);
     struct store_digest digests[TABLE_COUNT];
     store_digests(store, digests);
     ck_assert_uint_eq(digests[1].records, records);

@@ -302,7 +302,7 @@ START_TEST(digests_tell_contents_and_not_histories)
         store_digests(store, digests);
         digests_check(digests, states->new_digests);
     }
-    store_turn_end(store);
+    ck_assert_int_eq(store_turn_end(store), STATUS_OK);
     store_digests(store, digests);
     digests_check(digests, states->new_digests);
     store_close(&store);

@@ -12,7 +12,7 @@ static void turn_finish(struct store *store, uint64_t block)
         store_checkpoint_begin(store, &position);
     }
     ck_assert_int_eq(store_checkpoint_step(store), STATUS_OK);
-    store_turn_end(store);
+    ck_assert_int_eq(store_turn_end(store), STATUS_OK);
 }
 
 START_TEST(the_state_is_right_while_another_thread_writes_it)

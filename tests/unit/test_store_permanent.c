@@ -124,7 +124,7 @@ static void grow_and_check(bool has_flush_thread)
             store_checkpoint_begin(store, &position);
         }
         ck_assert_int_eq(store_checkpoint_step(store), STATUS_OK);
-        store_turn_end(store);
+        ck_assert_int_eq(store_turn_end(store), STATUS_OK);
         if (number % 90 == 89) {
             numbers_check(store, TABLE_PERMANENT, number + 1);
             scan_check(store, TABLE_PERMANENT, number + 1);
