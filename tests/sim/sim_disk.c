@@ -1,0 +1,526 @@
+#include "tests/sim/sim_disk.h"
+
+#include "common/base/bytes.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define FILES_MAX 64
+#define SECTOR_BYTES 512
+/* What the disk says is free: always enough. */
+#define FREE_BLOCKS 16777216
+#define BLOCK_BYTES 4096
+
+struct image {
+    uint8_t *bytes;
+    size_t size;
+    size_t capacity;
+};
+
+/* A write, or a cut, that no sync has made safe. */
+struct change {
+    bool is_cut;
+    size_t at; /* a cut: the length after it */
+    size_t size;
+    uint8_t *bytes;
+};
+
+struct file {
+    dev_t device;
+    ino_t inode;
+    unsigned owner; /* SIM_DISK_OWNERS_MAX: nobody's, and of no interest */
+    char path[PATH_MAX];
+    struct image synced;
+    struct change *changes;
+    size_t change_count;
+    size_t change_capacity;
+    bool is_struck;
+    struct image left; /* by the blow */
+};
+
+struct owner {
+    char folders[2][PATH_MAX];
+    size_t folder_count;
+    bool is_armed;
+    bool is_struck;
+    enum sim_blow blow;
+    uint64_t writes_left;
+};
+
+struct sim_disk {
+    struct sim_random random;
+    bool forgets;
+    struct owner owners[SIM_DISK_OWNERS_MAX];
+    size_t file_count;
+    struct file files[FILES_MAX];
+    struct sim_disk_counters counters;
+    sim_disk_struck struck;
+    void *context;
+};
+
+/* The calls that are caught below know nothing but a descriptor. */
+static struct sim_disk *current; /* NOLINT(cppcoreguidelines-avoid-non-const-global-variables) */
+
+/* ---- images */
+
+static void image_resize(struct image *image, size_t size)
+{
+    if (size > image->capacity) {
+        image->capacity = size < 2 * image->capacity ? 2 * image->capacity : size;
+        image->bytes = memory_resize(image->bytes, image->capacity);
+    }
+    if (size > image->size) {
+        memset(image->bytes + image->size, 0, size - image->size);
+    }
+    image->size = size;
+}
+
+static void image_write(struct image *image, size_t at, const uint8_t *bytes, size_t size)
+{
+    if (size == 0) {
+        return;
+    }
+    if (at + size > image->size) {
+        image_resize(image, at + size);
+    }
+    memcpy(image->bytes + at, bytes, size);
+}
+
+static void image_release(struct image *image)
+{
+    free(image->bytes);
+    *image = (struct image){ .bytes = NULL };
+}
+
+/* ---- changes */
+
+static void change_apply(const struct change *change, struct image *image)
+{
+    if (change->is_cut) {
+        image_resize(image, change->at);
+    } else {
+        image_write(image, change->at, change->bytes, change->size);
+    }
+}
+
+/* Each of its sectors may have reached the disk, or not. */
+static void change_apply_torn(struct sim_disk *disk, const struct change *change,
+                              struct image *image)
+{
+    uint64_t kept_per_mille = sim_below(&disk->random, 3) * 500;
+    if (change->is_cut) {
+        if (sim_chance(&disk->random, kept_per_mille)) {
+            change_apply(change, image);
+        }
+        return;
+    }
+    size_t lost = 0;
+    size_t done = 0;
+    while (done < change->size) {
+        size_t place = change->at + done;
+        size_t piece = SECTOR_BYTES - place % SECTOR_BYTES;
+        piece = piece < change->size - done ? piece : change->size - done;
+        if (sim_chance(&disk->random, kept_per_mille)) {
+            image_write(image, place, change->bytes + done, piece);
+        } else {
+            lost += 1;
+        }
+        done += piece;
+    }
+    disk->counters.sectors_lost += lost;
+    disk->counters.writes_torn += kept_per_mille == 500 && lost > 0 ? 1 : 0;
+}
+
+static void changes_drop(struct file *file)
+{
+    for (size_t i = 0; i < file->change_count; i++) {
+        free(file->changes[i].bytes);
+    }
+    file->change_count = 0;
+}
+
+static void change_add(struct file *file, const struct change *change)
+{
+    if (file->change_count == file->change_capacity) {
+        file->change_capacity = file->change_capacity == 0 ? 16 : 2 * file->change_capacity;
+        file->changes =
+            memory_resize(file->changes, file->change_capacity * sizeof *file->changes);
+    }
+    file->changes[file->change_count++] = *change;
+}
+
+/* ---- files */
+
+static void content_read(int descriptor, struct image *image)
+{
+    struct stat found;
+    int failed = fstat(descriptor, &found);
+    assert(failed == 0);
+    image_resize(image, (size_t)found.st_size);
+    size_t done = 0;
+    while (done < image->size) {
+        long got = syscall(SYS_pread64, descriptor, image->bytes + done, image->size - done,
+                           (off_t)done);
+        assert(got > 0);
+        done += (size_t)got;
+    }
+}
+
+static bool path_begins(const char *path, const char *folder)
+{
+    size_t size = strlen(folder);
+    return strncmp(path, folder, size) == 0 && path[size] == '/';
+}
+
+static unsigned owner_find(const struct sim_disk *disk, const char *path)
+{
+    static const char lock[] = "-lock";
+    size_t size = strlen(path);
+    bool is_lock = size >= sizeof lock && strcmp(path + size - (sizeof lock - 1), lock) == 0;
+    for (unsigned i = 0; i < SIM_DISK_OWNERS_MAX && !is_lock; i++) {
+        for (size_t j = 0; j < disk->owners[i].folder_count; j++) {
+            if (path_begins(path, disk->owners[i].folders[j])) {
+                return i;
+            }
+        }
+    }
+    return SIM_DISK_OWNERS_MAX;
+}
+
+/* NULL: none of those that are looked after. */
+static struct file *file_find(struct sim_disk *disk, int descriptor)
+{
+    struct stat found;
+    if (fstat(descriptor, &found) != 0 || !S_ISREG(found.st_mode)) {
+        return NULL;
+    }
+    for (size_t i = 0; i < disk->file_count; i++) {
+        struct file *known = &disk->files[i];
+        if (known->inode == found.st_ino && known->device == found.st_dev) {
+            return known->owner < SIM_DISK_OWNERS_MAX ? known : NULL;
+        }
+    }
+    char link[64];
+    struct file file = { .device = found.st_dev, .inode = found.st_ino };
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
+    ssize_t size = readlink(link, file.path, sizeof file.path - 1);
+    assert(size > 0 && disk->file_count < FILES_MAX);
+    file.owner = owner_find(disk, file.path);
+    if (file.owner < SIM_DISK_OWNERS_MAX) {
+        content_read(descriptor, &file.synced);
+    }
+    struct file *added = &disk->files[disk->file_count++];
+    *added = file;
+    return added->owner < SIM_DISK_OWNERS_MAX ? added : NULL;
+}
+
+/* ---- blows */
+
+/* What is on the disk as it falls. */
+static void file_strike(struct sim_disk *disk, struct file *file, enum sim_blow blow)
+{
+    image_resize(&file->left, 0);
+    image_write(&file->left, 0, file->synced.bytes, file->synced.size);
+    for (size_t i = 0; i < file->change_count; i++) {
+        if (blow == SIM_KILL) {
+            change_apply(&file->changes[i], &file->left);
+        } else {
+            change_apply_torn(disk, &file->changes[i], &file->left);
+        }
+    }
+    file->is_struck = true;
+}
+
+static void strike(struct sim_disk *disk, unsigned owner, enum sim_blow blow, const char *path)
+{
+    struct owner *struck = &disk->owners[owner];
+    struck->is_armed = false;
+    if (struck->is_struck) {
+        return;
+    }
+    struck->blow = blow;
+    struck->is_struck = true;
+    for (size_t i = 0; i < disk->file_count; i++) {
+        if (disk->files[i].owner == owner) {
+            file_strike(disk, &disk->files[i], blow);
+        }
+    }
+    disk->struck(disk->context, owner, path);
+}
+
+void sim_disk_strike(struct sim_disk *disk, unsigned owner, enum sim_blow blow)
+{
+    strike(disk, owner, blow, NULL);
+}
+
+void sim_disk_arm(struct sim_disk *disk, unsigned owner, enum sim_blow blow, uint64_t writes)
+{
+    assert(writes > 0);
+    struct owner *armed = &disk->owners[owner];
+    armed->is_armed = true;
+    armed->blow = blow;
+    armed->writes_left = writes;
+}
+
+bool sim_disk_is_struck(const struct sim_disk *disk, unsigned owner)
+{
+    return disk->owners[owner].is_struck;
+}
+
+enum sim_blow sim_disk_blow_of(const struct sim_disk *disk, unsigned owner)
+{
+    return disk->owners[owner].blow;
+}
+
+bool sim_disk_is_armed(const struct sim_disk *disk, unsigned owner)
+{
+    return disk->owners[owner].is_armed;
+}
+
+static void file_restore(struct sim_disk *disk, struct file *file)
+{
+    int descriptor = open(file->path, O_WRONLY | O_CLOEXEC);
+    assert(descriptor >= 0);
+    size_t done = 0;
+    while (done < file->left.size) {
+        long written = syscall(SYS_pwrite64, descriptor, file->left.bytes + done,
+                               file->left.size - done, (off_t)done);
+        assert(written > 0);
+        done += (size_t)written;
+    }
+    long failed = syscall(SYS_ftruncate, descriptor, (off_t)file->left.size);
+    assert(failed == 0);
+    (void)close(descriptor); /* nothing here is meant to last */
+    disk->counters.writes_undone += file->change_count;
+    changes_drop(file);
+    image_resize(&file->synced, 0);
+    image_write(&file->synced, 0, file->left.bytes, file->left.size);
+    file->is_struck = false;
+}
+
+void sim_disk_restore(struct sim_disk *disk, unsigned owner)
+{
+    assert(disk->owners[owner].is_struck);
+    disk->owners[owner].is_struck = false;
+    for (size_t i = 0; i < disk->file_count; i++) {
+        struct file *file = &disk->files[i];
+        if (file->owner == owner && file->is_struck) {
+            file_restore(disk, file);
+        }
+    }
+}
+
+/* ---- opening and closing */
+
+void sim_disk_open(struct sim_disk **disk, struct sim_random random, bool forgets)
+{
+    assert(*disk == NULL && current == NULL);
+    struct sim_disk *opened = memory_allocate(sizeof *opened);
+    opened->random = random;
+    opened->forgets = forgets;
+    current = opened;
+    *disk = opened;
+}
+
+void sim_disk_watch(struct sim_disk *disk, sim_disk_struck struck, void *context)
+{
+    disk->struck = struck;
+    disk->context = context;
+}
+
+void sim_disk_close(struct sim_disk **disk)
+{
+    struct sim_disk *closing = *disk;
+    if (closing == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < closing->file_count; i++) {
+        struct file *file = &closing->files[i];
+        changes_drop(file);
+        free(file->changes);
+        image_release(&file->synced);
+        image_release(&file->left);
+    }
+    free(closing);
+    current = NULL;
+    *disk = NULL;
+}
+
+void sim_disk_own(struct sim_disk *disk, unsigned owner, const char *folder)
+{
+    struct owner *owning = &disk->owners[owner];
+    assert(owner < SIM_DISK_OWNERS_MAX && owning->folder_count < 2);
+    int size = snprintf(owning->folders[owning->folder_count], PATH_MAX, "%s", folder);
+    assert(size > 0 && size < PATH_MAX);
+    owning->folder_count += 1;
+}
+
+struct sim_disk_counters sim_disk_counters_of(const struct sim_disk *disk)
+{
+    return disk->counters;
+}
+
+/* ---- what is caught */
+
+static void sync_note(struct file *file)
+{
+    current->counters.syncs += 1;
+    if (current->forgets || current->owners[file->owner].is_struck) {
+        return;
+    }
+    for (size_t i = 0; i < file->change_count; i++) {
+        change_apply(&file->changes[i], &file->synced);
+    }
+    changes_drop(file);
+}
+
+/* Before the change is there: the blow may leave it in part. */
+static void change_note(struct file *file, const struct change *change, bool is_synced)
+{
+    struct owner *owner = &current->owners[file->owner];
+    current->counters.writes += 1;
+    if (is_synced && !owner->is_struck && !current->forgets) {
+        /* Written with O_DSYNC: safe when the call returns, and it alone. What waits for a sync
+         * in the same place would be older, and LMDB has nothing there. */
+        if (owner->is_armed && owner->writes_left == 1) {
+            change_add(file, change);
+            strike(current, file->owner, owner->blow, file->path);
+            return;
+        }
+        change_apply(change, &file->synced);
+        free(change->bytes);
+    } else {
+        change_add(file, change);
+    }
+    if (owner->is_armed) {
+        owner->writes_left -= 1;
+        if (owner->writes_left == 0) {
+            strike(current, file->owner, owner->blow, file->path);
+        }
+    }
+}
+
+static void write_note(int descriptor, off_t at, const void *bytes, size_t size)
+{
+    struct file *file = current == NULL ? NULL : file_find(current, descriptor);
+    if (file == NULL || size == 0) {
+        return;
+    }
+    struct change change = { .at = (size_t)at, .size = size, .bytes = memory_allocate(size) };
+    memcpy(change.bytes, bytes, size);
+    int flags = fcntl(descriptor, F_GETFL);
+    change_note(file, &change, (flags & O_DSYNC) != 0);
+}
+
+/* Where a write without a place goes. */
+static off_t place_of(int descriptor)
+{
+    int flags = fcntl(descriptor, F_GETFL);
+    struct stat found;
+    if ((flags & O_APPEND) != 0) {
+        return fstat(descriptor, &found) == 0 ? found.st_size : 0;
+    }
+    return lseek(descriptor, 0, SEEK_CUR);
+}
+
+/* The C library's own declarations have attributes and names of their own; these have its
+ * meaning. NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
+
+ssize_t pwrite(int descriptor, const void *bytes, size_t size, off_t at)
+{
+    write_note(descriptor, at, bytes, size);
+    return syscall(SYS_pwrite64, descriptor, bytes, size, at);
+}
+
+ssize_t pwrite64(int descriptor, const void *bytes, size_t size, off64_t at)
+{
+    return pwrite(descriptor, bytes, size, at);
+}
+
+ssize_t write(int descriptor, const void *bytes, size_t size)
+{
+    if (current != NULL && file_find(current, descriptor) != NULL) {
+        write_note(descriptor, place_of(descriptor), bytes, size);
+    }
+    return syscall(SYS_write, descriptor, bytes, size);
+}
+
+ssize_t writev(int descriptor, const struct iovec *pieces, int count)
+{
+    if (current != NULL && file_find(current, descriptor) != NULL) {
+        off_t at = place_of(descriptor);
+        for (int i = 0; i < count; i++) {
+            write_note(descriptor, at, pieces[i].iov_base, pieces[i].iov_len);
+            at += (off_t)pieces[i].iov_len;
+        }
+    }
+    return syscall(SYS_writev, descriptor, pieces, count);
+}
+
+int ftruncate(int descriptor, off_t size)
+{
+    struct file *file = current == NULL ? NULL : file_find(current, descriptor);
+    if (file != NULL) {
+        struct change change = { .is_cut = true, .at = (size_t)size };
+        change_note(file, &change, false);
+    }
+    return (int)syscall(SYS_ftruncate, descriptor, size);
+}
+
+int ftruncate64(int descriptor, off64_t size)
+{
+    return ftruncate(descriptor, size);
+}
+
+int fdatasync(int descriptor)
+{
+    struct file *file = current == NULL ? NULL : file_find(current, descriptor);
+    if (file == NULL) {
+        return (int)syscall(SYS_fdatasync, descriptor);
+    }
+    sync_note(file);
+    return 0;
+}
+
+int fsync(int descriptor)
+{
+    return fdatasync(descriptor);
+}
+
+/* There is always room: what is reserved ahead would only cost time here. */
+int fallocate(int descriptor, int mode, off_t at, off_t size)
+{
+    if (current != NULL) {
+        return 0;
+    }
+    return (int)syscall(SYS_fallocate, descriptor, mode, at, size);
+}
+
+int fallocate64(int descriptor, int mode, off64_t at, off64_t size)
+{
+    return fallocate(descriptor, mode, at, size);
+}
+
+int fstatvfs(int descriptor, struct statvfs *facts)
+{
+    (void)descriptor;
+    *facts = (struct statvfs){ .f_bsize = BLOCK_BYTES,
+                               .f_frsize = BLOCK_BYTES,
+                               .f_blocks = FREE_BLOCKS,
+                               .f_bfree = FREE_BLOCKS,
+                               .f_bavail = FREE_BLOCKS };
+    return 0;
+}
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

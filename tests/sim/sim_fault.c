@@ -1,0 +1,182 @@
+#include "tests/sim/sim_fault.h"
+
+#include "common/service/shell_internal.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define DOWN_MOST_US 1500000
+#define APART_MOST_US 2000000
+#define WRITES_MOST 25
+#define LEAP_MOST_MS (INT64_C(20) * 3600 * 1000)
+/* Keys are known for seven days of the wall clock. */
+#define LEAPS_MOST_MS (INT64_C(6) * 24 * 3600 * 1000)
+
+struct sim_swarm sim_swarm_draw(uint64_t seed)
+{
+    struct sim_random random = sim_stream(seed, 1);
+    struct sim_swarm swarm = { .is_event_clock = sim_chance(&random, 450) };
+    swarm.has_loss = sim_chance(&random, 400);
+    swarm.has_twice = sim_chance(&random, 400);
+    swarm.has_late = sim_chance(&random, 400);
+    swarm.has_slow = sim_chance(&random, 300);
+    swarm.has_apart = sim_chance(&random, 300);
+    swarm.has_kill = sim_chance(&random, 500);
+    swarm.has_power = sim_chance(&random, 500);
+    swarm.has_blackout = sim_chance(&random, 200);
+    swarm.has_stop = sim_chance(&random, 250);
+    swarm.has_leaps = !swarm.is_event_clock && sim_chance(&random, 700);
+    swarm.has_small = sim_chance(&random, 400);
+    swarm.consumer_shards = sim_chance(&random, 200) ? 2 : 1;
+    return swarm;
+}
+
+struct sim_weather sim_weather_draw(const struct sim_swarm *swarm, struct sim_random *random)
+{
+    struct sim_weather weather = { .delay_least_us = 50, .delay_most_us = 400 };
+    if (swarm->has_slow) {
+        weather.delay_least_us = sim_between(random, 100, 5000);
+        weather.delay_most_us = weather.delay_least_us + sim_between(random, 100, 60000);
+    }
+    weather.loss_per_mille = swarm->has_loss ? (uint64_t)sim_between(random, 5, 200) : 0;
+    weather.twice_per_mille = swarm->has_twice ? (uint64_t)sim_between(random, 5, 200) : 0;
+    weather.late_per_mille = swarm->has_late ? (uint64_t)sim_between(random, 5, 200) : 0;
+    weather.late_most_us = sim_between(random, 1000, 1500000);
+    return weather;
+}
+
+/* ---- one thing */
+
+static struct sim_node *node_draw(struct sim_world *world)
+{
+    struct sim_node *node = &world->nodes[sim_below(&world->faults, world->node_count)];
+    return node->shell == NULL || sim_disk_is_struck(world->disk, node->number) ? NULL : node;
+}
+
+static void node_kill(struct sim_world *world, enum sim_blow blow)
+{
+    struct sim_node *node = node_draw(world);
+    if (node == NULL) {
+        return;
+    }
+    if (sim_chance(&world->faults, 300)) {
+        sim_disk_strike(world->disk, node->number, blow);
+    } else {
+        sim_disk_arm(world->disk, node->number, blow,
+                     1 + sim_below(&world->faults, WRITES_MOST));
+    }
+}
+
+static void blackout(struct sim_world *world)
+{
+    sim_sometimes(world, SIM_BLACKOUT);
+    for (size_t i = 0; i < world->node_count; i++) {
+        if (world->nodes[i].shell != NULL) {
+            sim_disk_strike(world->disk, (unsigned)i, SIM_POWER);
+        }
+    }
+}
+
+static void set_apart(struct sim_world *world)
+{
+    unsigned count = (unsigned)world->node_count;
+    unsigned a = (unsigned)sim_below(&world->faults, count);
+    unsigned b = (unsigned)sim_below(&world->faults, count + SIM_CLIENTS);
+    b = b < count ? b : SIM_NODES_MAX + b - count;
+    int64_t until_us = world->now_us + sim_between(&world->faults, 50000, APART_MOST_US);
+    uint64_t which = sim_below(&world->faults, 3);
+    if (which != 0) {
+        world->network.apart_until_us[a][b] = until_us;
+    }
+    if (which != 1) {
+        world->network.apart_until_us[b][a] = until_us;
+    }
+    sim_sometimes(world, SIM_APART);
+    sim_log(world, "ports %u and %u are apart", a, b);
+}
+
+static void start_later(struct sim_world *world, const struct sim_node *node)
+{
+    struct sim_event event = { .at_us =
+                                   world->now_us + sim_between(&world->faults, 0, DOWN_MOST_US),
+                               .kind = SIM_START,
+                               .target = node->number,
+                               .number = node->starts };
+    sim_schedule_put(&world->schedule, event);
+}
+
+static void node_stop(struct sim_world *world)
+{
+    struct sim_node *node = node_draw(world);
+    if (node == NULL) {
+        return;
+    }
+    sim_log(world, "%s/%" PRIu32 " stops", node->definition->name, node->shard);
+    sim_sometimes(world, SIM_STOPPED_AND_STARTED);
+    world->running = node;
+    enum status status = shell_stop(node->shell);
+    world->running = NULL;
+    if (status != STATUS_OK) {
+        sim_fail(world, "%s: its stop ends with %s", node->definition->name,
+                 status_code_text(status));
+    }
+    if (!sim_disk_is_struck(world->disk, node->number)) {
+        sim_node_close(node);
+        start_later(world, node);
+    }
+}
+
+static void leap(struct sim_world *world)
+{
+    int64_t leap_ms = sim_between(&world->faults, 1, LEAP_MOST_MS);
+    if (sim_chance(&world->faults, 500)) {
+        leap_ms /= 60;
+    }
+    if (world->leapt_ms + leap_ms <= LEAPS_MOST_MS) {
+        world->leapt_ms += leap_ms;
+        sim_sometimes(world, SIM_WALL_LEAPT);
+        sim_log(world, "the wall clock leaps %" PRId64 " ms ahead", leap_ms);
+    }
+}
+
+void sim_fault(struct sim_world *world)
+{
+    const struct sim_swarm *swarm = &world->swarm;
+    uint64_t drawn = sim_below(&world->faults, 100);
+    if (drawn < 25 && swarm->has_kill) {
+        node_kill(world, SIM_KILL);
+    } else if (drawn >= 25 && drawn < 50 && swarm->has_power) {
+        node_kill(world, SIM_POWER);
+    } else if (drawn >= 50 && drawn < 54 && swarm->has_blackout) {
+        blackout(world);
+    } else if (drawn >= 54 && drawn < 70 && swarm->has_apart) {
+        set_apart(world);
+    } else if (drawn >= 70 && drawn < 80 && swarm->has_stop) {
+        node_stop(world);
+    } else if (drawn >= 80 && swarm->has_leaps) {
+        leap(world);
+    }
+}
+
+/* ---- afterwards */
+
+void sim_blows_settle(struct sim_world *world)
+{
+    for (size_t i = 0; i < world->node_count; i++) {
+        struct sim_node *node = &world->nodes[i];
+        if (node->shell != NULL && sim_disk_is_struck(world->disk, node->number)) {
+            sim_node_close(node);
+            sim_disk_restore(world->disk, node->number);
+            start_later(world, node);
+        }
+    }
+}
+
+void sim_calm(struct sim_world *world)
+{
+    world->is_calm = true;
+    world->network.weather = (struct sim_weather){ .delay_least_us = 50, .delay_most_us = 300 };
+    memset(world->network.apart_until_us, 0, sizeof world->network.apart_until_us);
+    sim_log(world, "trouble is over");
+}

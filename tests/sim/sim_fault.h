@@ -1,0 +1,19 @@
+/*
+ * What breaks, and when.
+ */
+#ifndef KITH_TESTS_SIM_FAULT_H
+#define KITH_TESTS_SIM_FAULT_H
+
+#include "tests/sim/sim_world.h"
+
+struct sim_swarm sim_swarm_draw(uint64_t seed);
+/* The network as the swarm has it. */
+struct sim_weather sim_weather_draw(const struct sim_swarm *swarm, struct sim_random *random);
+/* Lets one thing break. */
+void sim_fault(struct sim_world *world);
+/* Ends those on whom a blow has fallen, and has them start again later. */
+void sim_blows_settle(struct sim_world *world);
+/* Trouble is over: whoever is down starts. */
+void sim_calm(struct sim_world *world);
+
+#endif
