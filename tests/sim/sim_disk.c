@@ -50,8 +50,8 @@ struct file {
 };
 
 struct owner {
-    char folders[2][PATH_MAX];
-    size_t folder_count;
+    char beginnings[2][PATH_MAX];
+    size_t beginning_count;
     bool is_armed;
     bool is_struck;
     enum sim_blow blow;
@@ -177,10 +177,9 @@ static void content_read(int descriptor, struct image *image)
     }
 }
 
-static bool path_begins(const char *path, const char *folder)
+static bool path_begins(const char *path, const char *beginning)
 {
-    size_t size = strlen(folder);
-    return strncmp(path, folder, size) == 0 && path[size] == '/';
+    return strncmp(path, beginning, strlen(beginning)) == 0;
 }
 
 static unsigned owner_find(const struct sim_disk *disk, const char *path)
@@ -189,8 +188,8 @@ static unsigned owner_find(const struct sim_disk *disk, const char *path)
     size_t size = strlen(path);
     bool is_lock = size >= sizeof lock && strcmp(path + size - (sizeof lock - 1), lock) == 0;
     for (unsigned i = 0; i < SIM_DISK_OWNERS_MAX && !is_lock; i++) {
-        for (size_t j = 0; j < disk->owners[i].folder_count; j++) {
-            if (path_begins(path, disk->owners[i].folders[j])) {
+        for (size_t j = 0; j < disk->owners[i].beginning_count; j++) {
+            if (path_begins(path, disk->owners[i].beginnings[j])) {
                 return i;
             }
         }
@@ -357,13 +356,13 @@ void sim_disk_close(struct sim_disk **disk)
     *disk = NULL;
 }
 
-void sim_disk_own(struct sim_disk *disk, unsigned owner, const char *folder)
+void sim_disk_own(struct sim_disk *disk, unsigned owner, const char *beginning)
 {
     struct owner *owning = &disk->owners[owner];
-    assert(owner < SIM_DISK_OWNERS_MAX && owning->folder_count < 2);
-    int size = snprintf(owning->folders[owning->folder_count], PATH_MAX, "%s", folder);
+    assert(owner < SIM_DISK_OWNERS_MAX && owning->beginning_count < 2);
+    int size = snprintf(owning->beginnings[owning->beginning_count], PATH_MAX, "%s", beginning);
     assert(size > 0 && size < PATH_MAX);
-    owning->folder_count += 1;
+    owning->beginning_count += 1;
 }
 
 struct sim_disk_counters sim_disk_counters_of(const struct sim_disk *disk)

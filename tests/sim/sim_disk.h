@@ -32,8 +32,8 @@ typedef void (*sim_disk_struck)(void *context, unsigned owner, const char *path)
 void sim_disk_watch(struct sim_disk *disk, sim_disk_struck struck, void *context);
 void sim_disk_close(struct sim_disk **disk);
 
-/* Files whose path begins with `folder` are `owner`'s. */
-void sim_disk_own(struct sim_disk *disk, unsigned owner, const char *folder);
+/* Files whose path begins like this are `owner`'s. */
+void sim_disk_own(struct sim_disk *disk, unsigned owner, const char *beginning);
 /* A blow falls on the owner at its `writes`th write from now. */
 void sim_disk_arm(struct sim_disk *disk, unsigned owner, enum sim_blow blow, uint64_t writes);
 /* It falls now. Once is enough. */

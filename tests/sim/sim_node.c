@@ -43,9 +43,10 @@ void sim_node_init(struct sim_world *world, const struct service_definition *def
     (void)snprintf(path, sizeof path, "%s/%s/%" PRIu32, world->folder, definition->name, shard);
     int failed = mkdir(path, 0700);
     assert(failed == 0);
+    (void)snprintf(path, sizeof path, "%s/%s/%" PRIu32 "/", world->folder, definition->name, shard);
     sim_disk_own(world->disk, number, path);
-    if (definition->effects != NULL && shard == 0) {
-        (void)snprintf(path, sizeof path, "%s/outbox", world->folder);
+    if (definition->effects != NULL) {
+        (void)snprintf(path, sizeof path, "%s/outbox/outbox-%" PRIu32 ".", world->folder, shard);
         sim_disk_own(world->disk, number, path);
     }
 }
