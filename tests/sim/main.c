@@ -65,6 +65,7 @@ static void help_print(void)
         "  --reach          fails unless each state that is worth reaching was reached\n"
         "  --control NAME   breaks something, and fails unless a seed finds it:\n"
         "                   no-sync, early-reply, loose-cursor, no-keys, no-dedupe\n"
+        "  --keep           leaves the folder of a seed that fails\n"
         "  --folder DIR     where the stores lie (default: /dev/shm, or else TMPDIR)\n"
         "\n"
         "Exit: 0 done, 1 found something, 2 wrong use.\n");
@@ -94,6 +95,8 @@ static bool flag_take(const char *word, struct request *request)
 {
     if (strcmp(word, "--trace") == 0) {
         request->options.traces = true;
+    } else if (strcmp(word, "--keep") == 0) {
+        request->options.keeps = true;
     } else if (strcmp(word, "--twice") == 0) {
         request->is_twice = true;
     } else if (strcmp(word, "--reach") == 0) {

@@ -21,6 +21,8 @@
 /* What the disk says is free: always enough. */
 #define FREE_BLOCKS 16777216
 #define BLOCK_BYTES 4096
+/* Before a disk that forgets begins to. */
+#define SYNCS_KEPT 4
 
 struct image {
     uint8_t *bytes;
@@ -45,6 +47,7 @@ struct file {
     struct change *changes;
     size_t change_count;
     size_t change_capacity;
+    uint64_t syncs;
     bool is_struck;
     struct image left; /* by the blow */
 };
@@ -372,10 +375,17 @@ struct sim_disk_counters sim_disk_counters_of(const struct sim_disk *disk)
 
 /* ---- what is caught */
 
+/* A file that was never synced at all is none, which anybody would see. */
+static bool is_forgotten(const struct file *file)
+{
+    return current->forgets && file->syncs > SYNCS_KEPT;
+}
+
 static void sync_note(struct file *file)
 {
     current->counters.syncs += 1;
-    if (current->forgets || current->owners[file->owner].is_struck) {
+    file->syncs += 1;
+    if (is_forgotten(file) || current->owners[file->owner].is_struck) {
         return;
     }
     for (size_t i = 0; i < file->change_count; i++) {
@@ -389,7 +399,7 @@ static void change_note(struct file *file, const struct change *change, bool is_
 {
     struct owner *owner = &current->owners[file->owner];
     current->counters.writes += 1;
-    if (is_synced && !owner->is_struck && !current->forgets) {
+    if (is_synced && !owner->is_struck && !is_forgotten(file)) {
         /* Written with O_DSYNC: safe when the call returns, and it alone. What waits for a sync
          * in the same place would be older, and LMDB has nothing there. */
         if (owner->is_armed && owner->writes_left == 1) {

@@ -140,6 +140,19 @@ static void leap(struct sim_world *world)
     }
 }
 
+void sim_fault_first(struct sim_world *world)
+{
+    for (size_t i = 0; i < world->node_count; i++) {
+        if (sim_chance(&world->faults, 200)) {
+            enum sim_blow blow = world->swarm.has_power ? SIM_POWER : SIM_KILL;
+            uint64_t writes = 1 + sim_below(&world->faults, 12);
+            if (world->swarm.has_power || world->swarm.has_kill) {
+                sim_disk_arm(world->disk, (unsigned)i, blow, writes);
+            }
+        }
+    }
+}
+
 void sim_fault(struct sim_world *world)
 {
     const struct sim_swarm *swarm = &world->swarm;

@@ -9,6 +9,8 @@
 struct sim_swarm sim_swarm_draw(uint64_t seed);
 /* The network as the swarm has it. */
 struct sim_weather sim_weather_draw(const struct sim_swarm *swarm, struct sim_random *random);
+/* Before anything has started: blows that fall while the stores are made. */
+void sim_fault_first(struct sim_world *world);
 /* Lets one thing break. */
 void sim_fault(struct sim_world *world);
 /* Ends those on whom a blow has fallen, and has them start again later. */

@@ -35,6 +35,7 @@ struct sim_options {
     uint64_t seed;
     uint64_t until; /* steps; 0: to the end */
     bool traces;
+    bool keeps; /* the folder, where something fails */
     enum sim_control control;
     const char *parent; /* where the folder is made */
 };
