@@ -56,19 +56,18 @@ struct request {
 
 static void help_print(void)
 {
-    (void)printf(
-        "usage: kith-sim --seed N [--until STEP] [--trace] [--twice]\n"
-        "       kith-sim --seeds COUNT [--from N] [--reach]\n"
-        "       kith-sim --seeds COUNT [--from N] --control NAME\n"
-        "\n"
-        "Runs the five services on a simulated clock, network and disk.\n"
-        "  --reach          fails unless each state that is worth reaching was reached\n"
-        "  --control NAME   breaks something, and fails unless a seed finds it:\n"
-        "                   no-sync, early-reply, loose-cursor, no-keys, no-dedupe\n"
-        "  --keep           leaves the folder of a seed that fails\n"
-        "  --folder DIR     where the stores lie (default: /dev/shm, or else TMPDIR)\n"
-        "\n"
-        "Exit: 0 done, 1 found something, 2 wrong use.\n");
+    (void)printf("usage: kith-sim --seed N [--until STEP] [--trace] [--twice]\n"
+                 "       kith-sim --seeds COUNT [--from N] [--reach]\n"
+                 "       kith-sim --seeds COUNT [--from N] --control NAME\n"
+                 "\n"
+                 "Runs the five services on a simulated clock, network and disk.\n"
+                 "  --reach          fails unless each state that is worth reaching was reached\n"
+                 "  --control NAME   breaks something, and fails unless a seed finds it:\n"
+                 "                   no-sync, early-reply, loose-cursor, no-keys, no-dedupe\n"
+                 "  --keep           leaves the folder of a seed that fails\n"
+                 "  --folder DIR     where the stores lie (default: /dev/shm, or else TMPDIR)\n"
+                 "\n"
+                 "Exit: 0 done, 1 found something, 2 wrong use.\n");
 }
 
 static bool number_take(const char *text, uint64_t *number)
@@ -136,8 +135,7 @@ static bool request_read(int argc, char **argv, struct request *request)
             continue;
         }
         if (!option_take(argv[i], i + 1 < argc ? argv[i + 1] : NULL, request)) {
-            (void)fprintf(stderr, "kith-sim: %s is not understood; see kith-sim --help\n",
-                          argv[i]);
+            (void)fprintf(stderr, "kith-sim: %s is not understood; see kith-sim --help\n", argv[i]);
             return false;
         }
         i += 1;
@@ -166,8 +164,7 @@ static uint64_t seed_run(const struct request *request, uint64_t *sometimes)
     if (is_twice) {
         uint64_t again = sim_world_run(&request->options, sometimes);
         if (again != digest) {
-            (void)printf("seed %" PRIu64 " is not the same twice: %016" PRIx64 ", %016" PRIx64
-                         "\n",
+            (void)printf("seed %" PRIu64 " is not the same twice: %016" PRIx64 ", %016" PRIx64 "\n",
                          request->options.seed, digest, again);
             (void)fflush(stdout);
             _exit(EXIT_FAILURE);

@@ -92,8 +92,8 @@ static struct sim_command *command_add(struct sim_clients *clients, unsigned cli
 {
     struct sim_command *command = memory_allocate(sizeof *command);
     if ((clients->count & (clients->count + 1)) == 0) {
-        clients->commands = memory_resize(clients->commands, 2 * (clients->count + 1) *
-                                                                 sizeof(struct sim_command *));
+        clients->commands = memory_resize(clients->commands,
+                                          2 * (clients->count + 1) * sizeof(struct sim_command *));
     }
     command->number = clients->count + 1;
     command->client = client;
@@ -149,8 +149,8 @@ void sim_client_ask(struct sim_world *world, unsigned client)
         asking->left -= 1;
         command_begin(clients, command);
     }
-    struct sim_event event = { .at_us = world->now_us +
-                                        sim_between(&asking->random, 0, PAUSE_MOST_US),
+    struct sim_event event = { .at_us =
+                                   world->now_us + sim_between(&asking->random, 0, PAUSE_MOST_US),
                                .kind = SIM_ASK,
                                .target = client };
     sim_schedule_put(&world->schedule, event);
@@ -190,8 +190,8 @@ static void compare(const struct sim_clients *clients, struct sim_command *comma
         sim_fail(clients->world,
                  "command %" PRIu64 " (%s, key %s) was answered with code %u '%s', and later "
                  "with code %u '%s'",
-                 command->number, command->method, command->key, command->code,
-                 command->message, (unsigned)header->refusal.status, header->refusal.message);
+                 command->number, command->method, command->key, command->code, command->message,
+                 (unsigned)header->refusal.status, header->refusal.message);
     }
     sim_sometimes(clients->world, SIM_ANSWERED_TWICE);
 }

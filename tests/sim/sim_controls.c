@@ -27,8 +27,7 @@ static bool is_broken(enum sim_control control)
     return world != NULL && world->options.control == control;
 }
 
-enum status __wrap_journal_append(struct journal *journal, const struct block *blocks,
-                                  size_t count)
+enum status __wrap_journal_append(struct journal *journal, const struct block *blocks, size_t count)
 {
     if (is_broken(SIM_CONTROL_EARLY_REPLY)) {
         const struct sim_node *running = sim_world_current()->running;

@@ -50,6 +50,7 @@ struct file {
     uint64_t syncs;
     bool is_struck;
     struct image left; /* by the blow */
+    char left_path[PATH_MAX];
 };
 
 struct owner {
@@ -157,8 +158,7 @@ static void change_add(struct file *file, const struct change *change)
 {
     if (file->change_count == file->change_capacity) {
         file->change_capacity = file->change_capacity == 0 ? 16 : 2 * file->change_capacity;
-        file->changes =
-            memory_resize(file->changes, file->change_capacity * sizeof *file->changes);
+        file->changes = memory_resize(file->changes, file->change_capacity * sizeof *file->changes);
     }
     file->changes[file->change_count++] = *change;
 }
@@ -173,8 +173,8 @@ static void content_read(int descriptor, struct image *image)
     image_resize(image, (size_t)found.st_size);
     size_t done = 0;
     while (done < image->size) {
-        long got = syscall(SYS_pread64, descriptor, image->bytes + done, image->size - done,
-                           (off_t)done);
+        long got =
+            syscall(SYS_pread64, descriptor, image->bytes + done, image->size - done, (off_t)done);
         assert(got > 0);
         done += (size_t)got;
     }
@@ -241,6 +241,7 @@ static void file_strike(struct sim_disk *disk, struct file *file, enum sim_blow 
             change_apply_torn(disk, &file->changes[i], &file->left);
         }
     }
+    memcpy(file->left_path, file->path, sizeof file->left_path);
     file->is_struck = true;
 }
 
@@ -290,10 +291,34 @@ bool sim_disk_is_armed(const struct sim_disk *disk, unsigned owner)
     return disk->owners[owner].is_armed;
 }
 
+/* It was removed: what has its number from now on is another. */
+static void file_forget(struct file *file)
+{
+    file->owner = SIM_DISK_OWNERS_MAX;
+    file->inode = 0;
+    changes_drop(file);
+    image_release(&file->synced);
+    image_release(&file->left);
+}
+
+/* A name is given at once and for good; one that was given after the blow, never was. */
+static void name_restore(struct file *file)
+{
+    if (strcmp(file->path, file->left_path) != 0) {
+        long failed = syscall(SYS_rename, file->path, file->left_path);
+        assert(failed == 0);
+        memcpy(file->path, file->left_path, sizeof file->path);
+    }
+}
+
 static void file_restore(struct sim_disk *disk, struct file *file)
 {
+    name_restore(file);
     int descriptor = open(file->path, O_WRONLY | O_CLOEXEC);
-    assert(descriptor >= 0);
+    if (descriptor < 0) {
+        file_forget(file);
+        return;
+    }
     size_t done = 0;
     while (done < file->left.size) {
         long written = syscall(SYS_pwrite64, descriptor, file->left.bytes + done,
@@ -394,11 +419,27 @@ static void sync_note(struct file *file)
     changes_drop(file);
 }
 
+/* State is made in its place, and LMDB syncs a new file with its first commit only: a blow before
+ * that leaves a file that no start takes. Nothing is lost with it, but it must be taken away by
+ * hand. So it comes whole here. */
+static bool is_in_the_making(const struct file *file)
+{
+    static const char name[] = "/state.mdb";
+    size_t size = strlen(file->path);
+    return file->syncs == 0 && size > sizeof name &&
+           strcmp(file->path + size - (sizeof name - 1), name) == 0;
+}
+
 /* Before the change is there: the blow may leave it in part. */
 static void change_note(struct file *file, const struct change *change, bool is_synced)
 {
     struct owner *owner = &current->owners[file->owner];
     current->counters.writes += 1;
+    if (is_in_the_making(file)) {
+        change_apply(change, &file->synced);
+        free(change->bytes);
+        return;
+    }
     if (is_synced && !owner->is_struck && !is_forgotten(file)) {
         /* Written with O_DSYNC: safe when the call returns, and it alone. What waits for a sync
          * in the same place would be older, and LMDB has nothing there. */
@@ -505,6 +546,16 @@ int fdatasync(int descriptor)
 int fsync(int descriptor)
 {
     return fdatasync(descriptor);
+}
+
+int rename(const char *from, const char *to)
+{
+    for (size_t i = 0; current != NULL && i < current->file_count; i++) {
+        if (strcmp(current->files[i].path, from) == 0) {
+            (void)snprintf(current->files[i].path, PATH_MAX, "%s", to);
+        }
+    }
+    return (int)syscall(SYS_rename, from, to);
 }
 
 /* There is always room: what is reserved ahead would only cost time here. */

@@ -20,8 +20,7 @@ struct reading {
 
 _Noreturn static void broken(const struct reading *reading, const char *what)
 {
-    sim_fail(reading->node->world,
-             "%s/%" PRIu32 ": block %" PRIu64 " of its journal: %s",
+    sim_fail(reading->node->world, "%s/%" PRIu32 ": block %" PRIu64 " of its journal: %s",
              reading->node->definition->name, reading->node->shard, reading->blocks + 1, what);
 }
 
@@ -39,8 +38,8 @@ static void chain_check(struct reading *reading, const struct block *block)
 
 static void header_check(struct reading *reading, const struct block *block)
 {
-    Kith__V1__BlockHeader *header = kith__v1__block_header__unpack(
-        NULL, block->header_bytes.size, block->header_bytes.data);
+    Kith__V1__BlockHeader *header =
+        kith__v1__block_header__unpack(NULL, block->header_bytes.size, block->header_bytes.data);
     uint8_t hash[CHAIN_BYTES];
     (void)crypto_generichash(hash, sizeof hash, block->public_part.data, block->public_part.size,
                              NULL, 0);
@@ -84,8 +83,8 @@ static bool block_read(void *argument, const struct block *block)
     struct reading *reading = argument;
     chain_check(reading, block);
     header_check(reading, block);
-    Kith__V1__PublicPart *part = kith__v1__public_part__unpack(NULL, block->public_part.size,
-                                                               block->public_part.data);
+    Kith__V1__PublicPart *part =
+        kith__v1__public_part__unpack(NULL, block->public_part.size, block->public_part.data);
     if (part == NULL || part->n_facts != block->header.count) {
         broken(reading, "its facts cannot be read, or are not as many as it says");
     }

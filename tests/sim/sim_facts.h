@@ -5,9 +5,8 @@
 #ifndef KITH_TESTS_SIM_FACTS_H
 #define KITH_TESTS_SIM_FACTS_H
 
-#include "tests/sim/sim_world.h"
-
 #include "kith/v1/block.pb-c.h"
+#include "tests/sim/sim_world.h"
 
 struct sim_fact {
     uint64_t seq;

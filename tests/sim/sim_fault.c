@@ -63,8 +63,7 @@ static void node_kill(struct sim_world *world, enum sim_blow blow)
     if (sim_chance(&world->faults, 300)) {
         sim_disk_strike(world->disk, node->number, blow);
     } else {
-        sim_disk_arm(world->disk, node->number, blow,
-                     1 + sim_below(&world->faults, WRITES_MOST));
+        sim_disk_arm(world->disk, node->number, blow, 1 + sim_below(&world->faults, WRITES_MOST));
     }
 }
 

@@ -1,9 +1,8 @@
 /* Who was written to: each dispatch is decided once and has one end, and what left the house
  * agrees with that. */
-#include "tests/sim/sim_judge.h"
-
 #include "kith/v1/campaign.pb-c.h"
 #include "kith/v1/segmentation.pb-c.h"
+#include "tests/sim/sim_judge.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -83,11 +82,12 @@ static void letter_begin(struct desk *desk, const struct sim_fact *fact,
         letter_wrong(desk, fact->seq, "its number does not follow");
     }
     struct letter *letter = &desk->letters[desk->count++];
-    *letter = (struct letter){ .campaign = campaign,
-                               .customer = customer,
-                               .decided_seq = fact->seq,
-                               .intended_at_ms = fact->fact->recorded_at_ms,
-                               .is_mail = told->channel != NULL && strcmp(told->channel, POST) == 0 };
+    *letter =
+        (struct letter){ .campaign = campaign,
+                         .customer = customer,
+                         .decided_seq = fact->seq,
+                         .intended_at_ms = fact->fact->recorded_at_ms,
+                         .is_mail = told->channel != NULL && strcmp(told->channel, POST) == 0 };
     memcpy(letter->id, told->dispatch.data, ID_BYTES);
     (void)snprintf(letter->step, sizeof letter->step, "%s", told->step);
     for (size_t i = 0; i + 1 < desk->count; i++) {
@@ -350,8 +350,7 @@ static void decisions_judge(const struct desk *desk, const struct sim_command *c
     Kith__V1__DecisionsReply *reply =
         kith__v1__decisions_reply__unpack(NULL, command->answer_size, command->answer);
     if (command->code != STATUS_OK || reply->n_decisions != desk->numbers[command->subject]) {
-        sim_fail(desk->judge->world,
-                 "campaign %s: %zu decisions are told of %" PRIu64 " (code %u)",
+        sim_fail(desk->judge->world, "campaign %s: %zu decisions are told of %" PRIu64 " (code %u)",
                  sim_campaigns[command->subject], reply == NULL ? 0 : reply->n_decisions,
                  desk->numbers[command->subject], command->code);
     }

@@ -1,7 +1,6 @@
 /* What was sent to ingestion: each piece has one outcome, and each fact one piece. */
-#include "tests/sim/sim_judge.h"
-
 #include "kith/v1/ingestion.pb-c.h"
+#include "tests/sim/sim_judge.h"
 
 #include <inttypes.h>
 #include <sodium.h>
@@ -33,8 +32,8 @@ static bool texts_are(const struct sim_story *story, const char *source, const c
 
 static bool accepted_is(const struct sim_fact *fact, const struct sim_story *story)
 {
-    Kith__V1__EventAccepted *event = kith__v1__event_accepted__unpack(NULL, fact->fact->body.len,
-                                                                      fact->fact->body.data);
+    Kith__V1__EventAccepted *event =
+        kith__v1__event_accepted__unpack(NULL, fact->fact->body.len, fact->fact->body.data);
     bool is_same = event != NULL && texts_are(story, event->source, event->id) &&
                    hash_is(story, event->content_hash) &&
                    event->occurred_at_ms == story->occurred_at_ms &&
@@ -46,8 +45,8 @@ static bool accepted_is(const struct sim_fact *fact, const struct sim_story *sto
 /* Why it was kept, if it is this one's; -1: it is not. */
 static int quarantined_reason(const struct sim_fact *fact, const struct sim_story *story)
 {
-    Kith__V1__EventQuarantined *kept = kith__v1__event_quarantined__unpack(
-        NULL, fact->fact->body.len, fact->fact->body.data);
+    Kith__V1__EventQuarantined *kept =
+        kith__v1__event_quarantined__unpack(NULL, fact->fact->body.len, fact->fact->body.data);
     bool is_same = kept != NULL && texts_are(story, kept->source, kept->id) &&
                    hash_is(story, kept->content_hash);
     int reason = is_same ? (int)kept->reason : -1;
@@ -88,8 +87,8 @@ static bool is_reused(const struct claims *claims, const struct sim_story *story
         }
         Kith__V1__EventAccepted *event =
             kith__v1__event_accepted__unpack(NULL, fact->body.len, fact->body.data);
-        bool is_other = texts_are(story, event->source, event->id) &&
-                        !hash_is(story, event->content_hash);
+        bool is_other =
+            texts_are(story, event->source, event->id) && !hash_is(story, event->content_hash);
         kith__v1__event_accepted__free_unpacked(event, NULL);
         if (is_other) {
             return true;
@@ -127,8 +126,7 @@ static void duplicate_judge(const struct claims *claims, const struct sim_comman
 {
     const struct sim_fact *fact = sim_fact_at(claims->facts, seq);
     bool is_event = fact != NULL && fact->fact->type == KITH__V1__FACT_TYPE__FACT_EVENT_ACCEPTED;
-    bool is_entry =
-        fact != NULL && fact->fact->type == KITH__V1__FACT_TYPE__FACT_EVENT_QUARANTINED;
+    bool is_entry = fact != NULL && fact->fact->type == KITH__V1__FACT_TYPE__FACT_EVENT_QUARANTINED;
     if (!(is_event && accepted_is(fact, story)) &&
         !(is_entry && quarantined_reason(fact, story) >= 0)) {
         item_wrong(claims, command, story, "it was called a duplicate of something else");
@@ -137,8 +135,7 @@ static void duplicate_judge(const struct claims *claims, const struct sim_comman
 }
 
 static void item_judge(const struct claims *claims, const struct sim_command *command,
-                       const struct sim_story *story, const Kith__V1__IngestRun *run,
-                       uint64_t seq)
+                       const struct sim_story *story, const Kith__V1__IngestRun *run, uint64_t seq)
 {
     bool is_invalid = run->outcome == KITH__V1__INGEST_OUTCOME__INGEST_INVALID;
     if (is_invalid != story->is_broken) {
@@ -146,9 +143,9 @@ static void item_judge(const struct claims *claims, const struct sim_command *co
     }
     switch (run->outcome) {
     case KITH__V1__INGEST_OUTCOME__INGEST_ACCEPTED:
-        if (story->is_raw || !accepted_is(claim(claims, command, seq,
-                                                KITH__V1__FACT_TYPE__FACT_EVENT_ACCEPTED),
-                                          story)) {
+        if (story->is_raw ||
+            !accepted_is(claim(claims, command, seq, KITH__V1__FACT_TYPE__FACT_EVENT_ACCEPTED),
+                         story)) {
             item_wrong(claims, command, story, "another event stands where it was accepted");
         }
         return;
@@ -200,8 +197,8 @@ static void retry_judge(const struct claims *claims, const struct sim_command *c
         sim_fail(claims->judge->world, "command %" PRIu64 ": a retry without its outcome",
                  command->number);
     }
-    const struct sim_fact *fact = claim(claims, command, reply->result->first_seq,
-                                        KITH__V1__FACT_TYPE__FACT_EVENT_ACCEPTED);
+    const struct sim_fact *fact =
+        claim(claims, command, reply->result->first_seq, KITH__V1__FACT_TYPE__FACT_EVENT_ACCEPTED);
     if (command->item_count > 0 && !accepted_is(fact, &command->items[0])) {
         item_wrong(claims, command, &command->items[0], "another event stands where it should");
     }
@@ -231,17 +228,17 @@ static void advance_judge(const struct claims *claims, const struct sim_command 
 /* An entry is closed once, by the one command that was told so. */
 static void closed_judge(const struct claims *claims, const struct sim_fact *fact)
 {
-    Kith__V1__QuarantineClosed *closed = kith__v1__quarantine_closed__unpack(
-        NULL, fact->fact->body.len, fact->fact->body.data);
+    Kith__V1__QuarantineClosed *closed =
+        kith__v1__quarantine_closed__unpack(NULL, fact->fact->body.len, fact->fact->body.data);
     const struct sim_clients *clients = claims->judge->clients;
     unsigned count = 0;
     for (size_t i = 0; i < clients->count; i++) {
         const struct sim_command *command = clients->commands[i];
         enum sim_what wanted = closed->accepted ? SIM_ENTRY_RETRY : SIM_ENTRY_DROP;
-        count += command->what == wanted && command->code == STATUS_OK &&
-                         command->entry == closed->entry
-                     ? 1
-                     : 0;
+        count +=
+            command->what == wanted && command->code == STATUS_OK && command->entry == closed->entry
+                ? 1
+                : 0;
     }
     if (count != 1) {
         sim_fail(claims->judge->world, "entry %" PRIu64 " was closed, and %u commands did it",
@@ -261,8 +258,8 @@ static void claims_judge(const struct claims *claims)
             closed_judge(claims, fact);
         } else if (claims->counts[i] != 1) {
             sim_fail(claims->judge->world,
-                     "fact %" PRIu64 " of ingestion, of type %" PRIu32 ", has %u causes",
-                     fact->seq, fact->fact->type, claims->counts[i]);
+                     "fact %" PRIu64 " of ingestion, of type %" PRIu32 ", has %u causes", fact->seq,
+                     fact->fact->type, claims->counts[i]);
         }
     }
 }
@@ -285,9 +282,7 @@ static const struct sim_story *story_of(const struct sim_judge *judge, const str
 
 static void accepted_add(struct sim_judge *judge, const struct sim_fact *fact)
 {
-    struct sim_accepted added = {
-        .fact = fact, .story = story_of(judge, fact), .is_first = true
-    };
+    struct sim_accepted added = { .fact = fact, .story = story_of(judge, fact), .is_first = true };
     for (size_t i = 0; i < judge->accepted_count; i++) {
         const struct sim_story *other = judge->accepted[i].story;
         added.is_first = added.is_first && other->customer != added.story->customer;
@@ -296,8 +291,8 @@ static void accepted_add(struct sim_judge *judge, const struct sim_fact *fact)
             sim_fail(judge->world, "event %s/%s was accepted twice", other->source, other->id);
         }
     }
-    Kith__V1__EventAccepted *event = kith__v1__event_accepted__unpack(NULL, fact->fact->body.len,
-                                                                      fact->fact->body.data);
+    Kith__V1__EventAccepted *event =
+        kith__v1__event_accepted__unpack(NULL, fact->fact->body.len, fact->fact->body.data);
     if ((event->new_customer != 0) != added.is_first ||
         sim_customer_of(judge, fact->fact) != added.story->customer) {
         sim_fail(judge->world, "event %s/%s: it is not its customer's, or not the first",

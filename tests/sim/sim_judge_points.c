@@ -1,8 +1,7 @@
 /* Points: each earning follows from one event by the rule, each other posting from one command,
  * and all of it adds up. */
-#include "tests/sim/sim_judge.h"
-
 #include "kith/v1/loyalty.pb-c.h"
+#include "tests/sim/sim_judge.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -101,8 +100,7 @@ static void lines_read(struct ledger *ledger)
         }
         line->posted = kith__v1__points_posted__unpack(NULL, fact->body.len, fact->body.data);
         line->customer = sim_customer_of(ledger->judge, fact);
-        line->programme =
-            sim_text_find(line->posted->programme, sim_programmes, SIM_PROGRAMMES);
+        line->programme = sim_text_find(line->posted->programme, sim_programmes, SIM_PROGRAMMES);
         line_add(ledger, line);
     }
 }
@@ -192,8 +190,8 @@ static void post_reply_judge(struct ledger *ledger, const struct sim_command *co
     if (command->what == SIM_SPEND) {
         posting_claim(ledger, command, 0, reply->posting);
     } else {
-        const struct line *line = line_claim(ledger, command, reply->posting,
-                                             KITH__V1__FACT_TYPE__FACT_POINTS_REVERSED);
+        const struct line *line =
+            line_claim(ledger, command, reply->posting, KITH__V1__FACT_TYPE__FACT_POINTS_REVERSED);
         struct line *first = &ledger->lines[command->reverses - 1];
         if (line->posted->reverses != command->reverses || first->posted == NULL ||
             first->posted->points != -line->posted->points || first->is_reversed ||
@@ -257,8 +255,9 @@ static void balance_judge(const struct ledger *ledger, const struct sim_command 
         reply->postings != purse->postings) {
         sim_fail(ledger->judge->world,
                  "%s of %s: %" PRId64 " are there by its postings, told was code %u, %" PRId64,
-                 sim_programmes[command->subject], ledger->judge->clients->customers[command->customer],
-                 purse->balance, command->code, reply == NULL ? 0 : reply->available);
+                 sim_programmes[command->subject],
+                 ledger->judge->clients->customers[command->customer], purse->balance,
+                 command->code, reply == NULL ? 0 : reply->available);
     }
     kith__v1__balance_reply__free_unpacked(reply, NULL);
 }
@@ -315,8 +314,8 @@ static void ledger_judge(struct ledger *ledger)
     lines_read(ledger);
     for (size_t i = 0; i < judge->accepted_count; i++) {
         unsigned customer = judge->accepted[i].story->customer;
-        bool is_here = sim_shard_of_customer(judge->world, "loyalty", customer) ==
-                       ledger->node->shard;
+        bool is_here =
+            sim_shard_of_customer(judge->world, "loyalty", customer) == ledger->node->shard;
         for (unsigned j = 0; j < SIM_PROGRAMMES && is_here; j++) {
             earned_judge(ledger, &judge->accepted[i], j);
         }
@@ -329,8 +328,7 @@ static void ledger_judge(struct ledger *ledger)
     for (size_t i = 0; i < ledger->count; i++) {
         if (ledger->lines[i].posted != NULL && ledger->lines[i].claims != 1) {
             line_wrong(ledger, &ledger->lines[i],
-                       ledger->lines[i].claims == 0 ? "nobody asked for it"
-                                                    : "it was told to two");
+                       ledger->lines[i].claims == 0 ? "nobody asked for it" : "it was told to two");
         }
         if (ledger->lines[i].posted != NULL) {
             kith__v1__points_posted__free_unpacked(ledger->lines[i].posted, NULL);

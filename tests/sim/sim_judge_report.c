@@ -1,8 +1,7 @@
 /* What reporting says it all adds up to. */
-#include "tests/sim/sim_judge.h"
-
 #include "kith/v1/loyalty.pb-c.h"
 #include "kith/v1/reporting.pb-c.h"
+#include "tests/sim/sim_judge.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -52,7 +51,8 @@ static struct totals counted(const struct sim_judge *judge)
     struct totals totals = { .events = (int64_t)judge->accepted_count };
     for (size_t i = 0; i < judge->accepted_count; i++) {
         const struct sim_story *story = judge->accepted[i].story;
-        bool is_paid = strcmp(story->type, "purchase") == 0 || strcmp(story->type, "bill_paid") == 0;
+        bool is_paid =
+            strcmp(story->type, "purchase") == 0 || strcmp(story->type, "bill_paid") == 0;
         totals.customers += judge->accepted[i].is_first;
         totals.revenue_minor += is_paid ? story->amount_minor : 0;
     }

@@ -1,9 +1,8 @@
 /* Who belongs to which segment: counted again from the events, at the end and at each moment at
  * which somebody is said to have entered or left. */
-#include "tests/sim/sim_judge.h"
-
 #include "kith/v1/segmentation.pb-c.h"
 #include "kith/v1/service.pb-c.h"
+#include "tests/sim/sim_judge.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -79,8 +79,8 @@ static struct sim_envelope *envelope_make(const struct place *to, const struct r
     return envelope;
 }
 
-static void send_one(struct sim_network *network, const struct place *to,
-                     const struct route *route, const struct content *content)
+static void send_one(struct sim_network *network, const struct place *to, const struct route *route,
+                     const struct content *content)
 {
     const struct sim_weather *weather = &network->weather;
     int64_t delay_us =

@@ -1,8 +1,7 @@
 /* A service's shard: opening, turns, ends of every kind, and whether its state is right. */
-#include "tests/sim/sim_world.h"
-
 #include "common/service/replay.h"
 #include "common/service/shell_internal.h"
+#include "tests/sim/sim_world.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -151,8 +150,7 @@ void sim_node_open(struct sim_node *node)
     stores_open(node);
     sim_port_open(&world->network, node->number, node->feed_ports, node->feed_count);
     node->transport = sim_transport(&world->network.ports[node->number]);
-    if (node->definition->open(&node->service, &node->process.environment, &refusal) !=
-        STATUS_OK) {
+    if (node->definition->open(&node->service, &node->process.environment, &refusal) != STATUS_OK) {
         refused(node, "its rules", &refusal);
     }
     shell_start(node);
@@ -204,8 +202,7 @@ void sim_node_turn(struct sim_node *node)
         sim_log(world, "%s/%" PRIu32 " wrote block %" PRIu64 ", seq %" PRIu64,
                 node->definition->name, node->shard, end.block, end.seq);
     }
-    node->busy_until_us =
-        world->now_us + sim_between(&world->turns, TURN_LEAST_US, TURN_MOST_US);
+    node->busy_until_us = world->now_us + sim_between(&world->turns, TURN_LEAST_US, TURN_MOST_US);
     int64_t wait_ms = shell_wait_ms(shell);
     bool is_waiting = sim_port_has_waiting(&world->network.ports[node->number]);
     sim_wake(world, node,
@@ -251,8 +248,8 @@ static bool feed_is_folded(const struct sim_node *node, unsigned i)
         sim_fail(node->world, "%s/%" PRIu32 " is not ready: %s", node->definition->name,
                  node->shard, why);
     }
-    return producer->shell != NULL && feed_reader_cursor(node->shell->readers[i])->to >=
-                                          journal_end(producer->journal).seq;
+    return producer->shell != NULL &&
+           feed_reader_cursor(node->shell->readers[i])->to >= journal_end(producer->journal).seq;
 }
 
 bool sim_node_is_idle(struct sim_node *node)
@@ -268,8 +265,8 @@ bool sim_node_is_idle(struct sim_node *node)
     }
     return node->definition->due == NULL ||
            !node->definition->due(node->service, &node->shell->view, &due_ms) ||
-           (due_ms > node->shell->now_ms && (node->world->swarm.is_event_clock ||
-                                             due_ms > sim_wall_ms(node->world)));
+           (due_ms > node->shell->now_ms &&
+            (node->world->swarm.is_event_clock || due_ms > sim_wall_ms(node->world)));
 }
 
 /* ---- its state, built again */
@@ -281,8 +278,8 @@ static void tables_compare(struct sim_node *node, const struct store_digest *sto
         if (stored[i].records != rebuilt[i].records ||
             !hash128_equal(stored[i].digest, rebuilt[i].digest)) {
             sim_fail(node->world,
-                     "%s/%" PRIu32 ": table %s has %" PRIu64
-                     " records, its journal makes %" PRIu64 ", or others",
+                     "%s/%" PRIu32 ": table %s has %" PRIu64 " records, its journal makes %" PRIu64
+                     ", or others",
                      node->definition->name, node->shard, stored[i].table, stored[i].records,
                      rebuilt[i].records);
         }

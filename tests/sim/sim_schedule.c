@@ -31,8 +31,7 @@ void sim_schedule_put(struct sim_schedule *schedule, struct sim_event event)
 {
     if (schedule->count == schedule->capacity) {
         schedule->capacity = schedule->capacity == 0 ? 64 : 2 * schedule->capacity;
-        schedule->heap =
-            memory_resize(schedule->heap, schedule->capacity * sizeof *schedule->heap);
+        schedule->heap = memory_resize(schedule->heap, schedule->capacity * sizeof *schedule->heap);
     }
     event.tie = sim_next(&schedule->random);
     size_t place = schedule->count++;

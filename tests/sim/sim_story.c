@@ -1,6 +1,7 @@
 /* What clients make up: events, commands and the questions in the end. */
 #include "tests/sim/sim_story.h"
 
+#include "common/wire/pb.h"
 #include "kith/v1/campaign.pb-c.h"
 #include "kith/v1/event.pb-c.h"
 #include "kith/v1/ingestion.pb-c.h"
@@ -8,7 +9,6 @@
 #include "kith/v1/reporting.pb-c.h"
 #include "kith/v1/segmentation.pb-c.h"
 #include "kith/v1/service.pb-c.h"
-#include "common/wire/pb.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -117,7 +117,9 @@ static void event_draw(struct sim_clients *clients, struct sim_random *random,
         profile_draw(random, story);
     } else {
         (void)snprintf(story->type, sizeof story->type, "%s",
-                       drawn < 8 ? "purchase" : drawn == 8 ? "bill_paid" : "usage");
+                       drawn < 8    ? "purchase"
+                       : drawn == 8 ? "bill_paid"
+                                    : "usage");
         story->amount_minor = sim_between(random, 1, 9000);
     }
 }
@@ -256,8 +258,8 @@ static void entry_draw(struct sim_clients *clients, struct sim_client *client,
         story_encode(clients, &command->items[0]);
         command->item_count = 1;
         retry.has_event = true;
-        retry.event = (ProtobufCBinaryData){ .len = command->items[0].size,
-                                             .data = command->items[0].bytes };
+        retry.event =
+            (ProtobufCBinaryData){ .len = command->items[0].size, .data = command->items[0].bytes };
     }
     pack(&retry.base, &command->body);
 }

@@ -89,8 +89,7 @@ void sim_fail(struct sim_world *world, const char *format, ...)
 {
     va_list arguments;
     sim_log_show(world);
-    (void)printf("seed %" PRIu64 " fails at step %" PRIu64 ": ", world->options.seed,
-                 world->steps);
+    (void)printf("seed %" PRIu64 " fails at step %" PRIu64 ": ", world->options.seed, world->steps);
     va_start(arguments, format);
     (void)vprintf(format, arguments);
     va_end(arguments);
@@ -178,8 +177,8 @@ static void node_struck(void *context, unsigned owner, const char *path)
 
 static void folder_make(struct sim_world *world)
 {
-    int size = snprintf(world->folder, sizeof world->folder, "%s/kith-sim-XXXXXX",
-                        world->options.parent);
+    int size =
+        snprintf(world->folder, sizeof world->folder, "%s/kith-sim-XXXXXX", world->options.parent);
     assert(size > 0 && size < (int)sizeof world->folder);
     const char *made = mkdtemp(world->folder);
     if (made == NULL) {
@@ -191,8 +190,8 @@ static void folder_make(struct sim_world *world)
 static void nodes_make(struct sim_world *world)
 {
     static const struct service_definition *const definitions[] = {
-        &ingestion_definition, &loyalty_definition, &segmentation_definition,
-        &campaign_definition, &reporting_definition
+        &ingestion_definition, &loyalty_definition, &segmentation_definition, &campaign_definition,
+        &reporting_definition
     };
     for (size_t i = 0; i < sizeof definitions / sizeof definitions[0]; i++) {
         uint32_t shards = i == 0 ? 1 : world->swarm.consumer_shards;
