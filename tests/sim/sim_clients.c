@@ -12,8 +12,8 @@
 
 #define OPEN_MAX 8
 #define COMMANDS_LEAST 20
-#define COMMANDS_MOST 50
-#define PAUSE_MOST_US 150000
+#define COMMANDS_MOST 120
+#define PAUSE_MOST_US 120000
 /* How long an answer is waited for. */
 #define PATIENCE_LEAST_US 150000
 #define PATIENCE_MOST_US 900000

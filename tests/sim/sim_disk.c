@@ -60,6 +60,9 @@ struct owner {
     bool is_struck;
     enum sim_blow blow;
     uint64_t writes_left;
+    uint64_t syncs_left; /* until one fails; 0: none does */
+    uint64_t errors;
+    bool is_full;
 };
 
 struct sim_disk {
@@ -118,24 +121,40 @@ static void change_apply(const struct change *change, struct image *image)
     }
 }
 
-/* Each of its sectors may have reached the disk, or not. */
-static void change_apply_torn(struct sim_disk *disk, const struct change *change,
-                              struct image *image)
+/* What a loss of power does to one file: all that was not synced is there, or none of it, or each
+ * sector is as it was after so many of the changes. Never does a sector hold a change without
+ * those before it: the kernel writes it as it has it. */
+struct tear {
+    enum { TEAR_NOTHING, TEAR_ALL, TEAR_SECTORS } kind;
+    uint64_t salt;
+    size_t count; /* of changes */
+};
+
+static bool is_kept(const struct tear *tear, uint64_t sector, size_t index)
 {
-    uint64_t kept_per_mille = sim_below(&disk->random, 3) * 500;
-    if (change->is_cut) {
-        if (sim_chance(&disk->random, kept_per_mille)) {
-            change_apply(change, image);
-        }
-        return;
+    if (tear->kind != TEAR_SECTORS) {
+        return tear->kind == TEAR_NOTHING;
     }
+    uint64_t drawn = sim_mix(tear->salt ^ sim_mix(sector));
+    uint64_t reached = drawn % 3 == 0   ? 0
+                       : drawn % 3 == 1 ? tear->count
+                                        : (drawn >> 8) % (tear->count + 1);
+    return index < reached;
+}
+
+static void change_apply_torn(struct sim_disk *disk, const struct tear *tear, size_t index,
+                              const struct change *change, struct image *image)
+{
     size_t lost = 0;
     size_t done = 0;
+    if (change->is_cut && is_kept(tear, UINT64_MAX, index)) {
+        change_apply(change, image);
+    }
     while (done < change->size) {
         size_t place = change->at + done;
         size_t piece = SECTOR_BYTES - place % SECTOR_BYTES;
         piece = piece < change->size - done ? piece : change->size - done;
-        if (sim_chance(&disk->random, kept_per_mille)) {
+        if (is_kept(tear, place / SECTOR_BYTES, index)) {
             image_write(image, place, change->bytes + done, piece);
         } else {
             lost += 1;
@@ -143,7 +162,7 @@ static void change_apply_torn(struct sim_disk *disk, const struct change *change
         done += piece;
     }
     disk->counters.sectors_lost += lost;
-    disk->counters.writes_torn += kept_per_mille == 500 && lost > 0 ? 1 : 0;
+    disk->counters.writes_torn += lost > 0 && lost * SECTOR_BYTES < change->size ? 1 : 0;
 }
 
 static void changes_drop(struct file *file)
@@ -232,13 +251,16 @@ static struct file *file_find(struct sim_disk *disk, int descriptor)
 /* What is on the disk as it falls. */
 static void file_strike(struct sim_disk *disk, struct file *file, enum sim_blow blow)
 {
+    struct tear tear = { .salt = sim_next(&disk->random), .count = file->change_count };
+    uint64_t drawn = sim_below(&disk->random, 4);
+    tear.kind = drawn == 0 ? TEAR_NOTHING : drawn == 1 ? TEAR_ALL : TEAR_SECTORS;
     image_resize(&file->left, 0);
     image_write(&file->left, 0, file->synced.bytes, file->synced.size);
     for (size_t i = 0; i < file->change_count; i++) {
         if (blow == SIM_KILL) {
             change_apply(&file->changes[i], &file->left);
         } else {
-            change_apply_torn(disk, &file->changes[i], &file->left);
+            change_apply_torn(disk, &tear, i, &file->changes[i], &file->left);
         }
     }
     memcpy(file->left_path, file->path, sizeof file->left_path);
@@ -274,6 +296,21 @@ void sim_disk_arm(struct sim_disk *disk, unsigned owner, enum sim_blow blow, uin
     armed->is_armed = true;
     armed->blow = blow;
     armed->writes_left = writes;
+}
+
+void sim_disk_arm_error(struct sim_disk *disk, unsigned owner, uint64_t syncs)
+{
+    disk->owners[owner].syncs_left = syncs;
+}
+
+uint64_t sim_disk_errors_of(const struct sim_disk *disk, unsigned owner)
+{
+    return disk->owners[owner].errors;
+}
+
+void sim_disk_fill(struct sim_disk *disk, unsigned owner, bool is_full)
+{
+    disk->owners[owner].is_full = is_full;
 }
 
 bool sim_disk_is_struck(const struct sim_disk *disk, unsigned owner)
@@ -400,25 +437,6 @@ struct sim_disk_counters sim_disk_counters_of(const struct sim_disk *disk)
 
 /* ---- what is caught */
 
-/* A file that was never synced at all is none, which anybody would see. */
-static bool is_forgotten(const struct file *file)
-{
-    return current->forgets && file->syncs > SYNCS_KEPT;
-}
-
-static void sync_note(struct file *file)
-{
-    current->counters.syncs += 1;
-    file->syncs += 1;
-    if (is_forgotten(file) || current->owners[file->owner].is_struck) {
-        return;
-    }
-    for (size_t i = 0; i < file->change_count; i++) {
-        change_apply(&file->changes[i], &file->synced);
-    }
-    changes_drop(file);
-}
-
 /* State is made in its place, and LMDB syncs a new file with its first commit only: a blow before
  * that leaves a file that no start takes. Nothing is lost with it, but it must be taken away by
  * hand. So it comes whole here. */
@@ -428,6 +446,35 @@ static bool is_in_the_making(const struct file *file)
     size_t size = strlen(file->path);
     return file->syncs == 0 && size > sizeof name &&
            strcmp(file->path + size - (sizeof name - 1), name) == 0;
+}
+
+/* A file that was never synced at all is none, which anybody would see. */
+static bool is_forgotten(const struct file *file)
+{
+    return current->forgets && file->syncs > SYNCS_KEPT;
+}
+
+/* False: the disk says no, and what was written is neither safe nor gone. */
+static bool sync_note(struct file *file)
+{
+    struct owner *owner = &current->owners[file->owner];
+    current->counters.syncs += 1;
+    file->syncs += 1;
+    if (owner->syncs_left > 0 && !is_in_the_making(file)) {
+        owner->syncs_left -= 1;
+        if (owner->syncs_left == 0) {
+            owner->errors += 1;
+            return false;
+        }
+    }
+    if (is_forgotten(file) || owner->is_struck) {
+        return true;
+    }
+    for (size_t i = 0; i < file->change_count; i++) {
+        change_apply(&file->changes[i], &file->synced);
+    }
+    changes_drop(file);
+    return true;
 }
 
 /* Before the change is there: the blow may leave it in part. */
@@ -539,7 +586,10 @@ int fdatasync(int descriptor)
     if (file == NULL) {
         return (int)syscall(SYS_fdatasync, descriptor);
     }
-    sync_note(file);
+    if (!sync_note(file)) {
+        errno = EIO;
+        return -1;
+    }
     return 0;
 }
 
@@ -558,11 +608,18 @@ int rename(const char *from, const char *to)
     return (int)syscall(SYS_rename, from, to);
 }
 
-/* There is always room: what is reserved ahead would only cost time here. */
+static bool is_full(int descriptor)
+{
+    const struct file *file = file_find(current, descriptor);
+    return file != NULL && current->owners[file->owner].is_full;
+}
+
+/* What is reserved ahead would only cost time here. */
 int fallocate(int descriptor, int mode, off_t at, off_t size)
 {
     if (current != NULL) {
-        return 0;
+        errno = ENOSPC;
+        return is_full(descriptor) ? -1 : 0;
     }
     return (int)syscall(SYS_fallocate, descriptor, mode, at, size);
 }
@@ -574,12 +631,12 @@ int fallocate64(int descriptor, int mode, off64_t at, off64_t size)
 
 int fstatvfs(int descriptor, struct statvfs *facts)
 {
-    (void)descriptor;
+    fsblkcnt_t free_blocks = current != NULL && is_full(descriptor) ? 0 : FREE_BLOCKS;
     *facts = (struct statvfs){ .f_bsize = BLOCK_BYTES,
                                .f_frsize = BLOCK_BYTES,
                                .f_blocks = FREE_BLOCKS,
-                               .f_bfree = FREE_BLOCKS,
-                               .f_bavail = FREE_BLOCKS };
+                               .f_bfree = free_blocks,
+                               .f_bavail = free_blocks };
     return 0;
 }
 

@@ -38,6 +38,12 @@ void sim_disk_own(struct sim_disk *disk, unsigned owner, const char *beginning);
 void sim_disk_arm(struct sim_disk *disk, unsigned owner, enum sim_blow blow, uint64_t writes);
 /* It falls now. Once is enough. */
 void sim_disk_strike(struct sim_disk *disk, unsigned owner, enum sim_blow blow);
+/* The owner's `syncs`th sync from now fails, once. */
+void sim_disk_arm_error(struct sim_disk *disk, unsigned owner, uint64_t syncs);
+/* How many of the owner's syncs have failed so far. */
+uint64_t sim_disk_errors_of(const struct sim_disk *disk, unsigned owner);
+/* There is no room, or there is again. */
+void sim_disk_fill(struct sim_disk *disk, unsigned owner, bool is_full);
 bool sim_disk_is_struck(const struct sim_disk *disk, unsigned owner);
 /* Of the newest blow on it. */
 enum sim_blow sim_disk_blow_of(const struct sim_disk *disk, unsigned owner);

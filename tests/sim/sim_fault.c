@@ -8,6 +8,9 @@
 
 #define DOWN_MOST_US 1500000
 #define APART_MOST_US 2000000
+#define FULL_MOST_US 2500000
+#define FROZEN_MOST_US 3000000
+#define BACK_MOST_MS 120000
 #define WRITES_MOST 25
 #define LEAP_MOST_MS (INT64_C(20) * 3600 * 1000)
 /* Keys are known for seven days of the wall clock. */
@@ -27,6 +30,9 @@ struct sim_swarm sim_swarm_draw(uint64_t seed)
     swarm.has_blackout = sim_chance(&random, 200);
     swarm.has_stop = sim_chance(&random, 250);
     swarm.has_leaps = !swarm.is_event_clock && sim_chance(&random, 700);
+    swarm.has_errors = sim_chance(&random, 200);
+    swarm.has_full = sim_chance(&random, 200);
+    swarm.has_frozen = sim_chance(&random, 300);
     swarm.has_small = sim_chance(&random, 400);
     swarm.consumer_shards = sim_chance(&random, 200) ? 2 : 1;
     return swarm;
@@ -126,8 +132,51 @@ static void node_stop(struct sim_world *world)
     }
 }
 
+static void error_arm(struct sim_world *world)
+{
+    const struct sim_node *node = node_draw(world);
+    if (node != NULL) {
+        sim_disk_arm_error(world->disk, node->number, 1 + sim_below(&world->faults, WRITES_MOST));
+    }
+}
+
+static void disk_fill(struct sim_world *world)
+{
+    struct sim_node *node = node_draw(world);
+    if (node != NULL) {
+        node->full_until_us = world->now_us + sim_between(&world->faults, 100000, FULL_MOST_US);
+        sim_disk_fill(world->disk, node->number, true);
+        sim_sometimes(world, SIM_DISK_FULL);
+        sim_log(world, "%s/%" PRIu32 " has a full disk", node->definition->name, node->shard);
+    }
+}
+
+static void freeze(struct sim_world *world)
+{
+    struct sim_node *node = node_draw(world);
+    if (node != NULL) {
+        node->busy_until_us = world->now_us + sim_between(&world->faults, 1000, FROZEN_MOST_US);
+        node->wake_number += 1;
+        node->wake_at_us = 0;
+        sim_wake(world, node, node->busy_until_us);
+        sim_sometimes(world, SIM_FROZEN);
+        sim_log(world, "%s/%" PRIu32 " stands still", node->definition->name, node->shard);
+    }
+}
+
+static void leap_back(struct sim_world *world)
+{
+    world->leapt_ms -= sim_between(&world->faults, 1, BACK_MOST_MS);
+    sim_sometimes(world, SIM_WALL_BACK);
+    sim_log(world, "the wall clock goes back");
+}
+
 static void leap(struct sim_world *world)
 {
+    if (sim_chance(&world->faults, 150)) {
+        leap_back(world);
+        return;
+    }
     int64_t leap_ms = sim_between(&world->faults, 1, LEAP_MOST_MS);
     if (sim_chance(&world->faults, 500)) {
         leap_ms /= 60;
@@ -164,9 +213,15 @@ void sim_fault(struct sim_world *world)
         blackout(world);
     } else if (drawn >= 54 && drawn < 70 && swarm->has_apart) {
         set_apart(world);
-    } else if (drawn >= 70 && drawn < 80 && swarm->has_stop) {
+    } else if (drawn >= 70 && drawn < 75 && swarm->has_stop) {
         node_stop(world);
-    } else if (drawn >= 80 && swarm->has_leaps) {
+    } else if (drawn >= 75 && drawn < 80 && swarm->has_errors) {
+        error_arm(world);
+    } else if (drawn >= 80 && drawn < 84 && swarm->has_full) {
+        disk_fill(world);
+    } else if (drawn >= 84 && drawn < 88 && swarm->has_frozen) {
+        freeze(world);
+    } else if (drawn >= 88 && swarm->has_leaps) {
         leap(world);
     }
 }
@@ -177,7 +232,14 @@ void sim_blows_settle(struct sim_world *world)
 {
     for (size_t i = 0; i < world->node_count; i++) {
         struct sim_node *node = &world->nodes[i];
-        if (node->shell != NULL && sim_disk_is_struck(world->disk, node->number)) {
+        if (node->full_until_us > 0 && (world->is_calm || node->full_until_us <= world->now_us)) {
+            node->full_until_us = 0;
+            sim_disk_fill(world->disk, node->number, false);
+        }
+        if (node->is_open && node->has_failed) {
+            sim_disk_strike(world->disk, node->number, SIM_KILL);
+        }
+        if (node->is_open && sim_disk_is_struck(world->disk, node->number)) {
             sim_node_close(node);
             sim_disk_restore(world->disk, node->number);
             start_later(world, node);

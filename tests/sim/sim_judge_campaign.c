@@ -249,6 +249,18 @@ static void cap_judge(const struct desk *desk, const struct letter *letter)
     }
 }
 
+/* One that left no room, decided at the same instant. */
+static bool is_at_once(const struct desk *desk, const struct letter *letter)
+{
+    for (const struct letter *other = desk->letters; other < letter; other++) {
+        if (other->campaign == letter->campaign && other->customer == letter->customer &&
+            other->is_intended && other->intended_at_ms == letter->intended_at_ms) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void reason_look(struct sim_world *world, const struct letter *letter)
 {
     if (letter->ended_by == KITH__V1__FACT_TYPE__FACT_DISPATCH_UNKNOWN) {
@@ -270,6 +282,12 @@ static void reason_look(struct sim_world *world, const struct letter *letter)
 
 /* ---- what left */
 
+/* A file's bytes, on the heap. */
+struct text {
+    char *bytes;
+    size_t size;
+};
+
 static unsigned provided_count(const struct sim_world *world, const struct letter *letter)
 {
     for (size_t i = 0; i < world->provided_count; i++) {
@@ -280,8 +298,8 @@ static unsigned provided_count(const struct sim_world *world, const struct lette
     return 0;
 }
 
-/* How many lines of the file begin with it. `lines` gets how many there are at all. */
-static unsigned lines_count(const char *text, const struct letter *letter)
+/* How many lines of the file begin with it. */
+static unsigned lines_count(const struct text *text, const struct letter *letter)
 {
     char head[sizeof LINE_HEAD + 2 * ID_BYTES];
     size_t size = sizeof LINE_HEAD - 1;
@@ -290,13 +308,18 @@ static unsigned lines_count(const char *text, const struct letter *letter)
     for (size_t i = 0; i < ID_BYTES; i++) {
         (void)snprintf(head + size + 2 * i, 3, "%02x", letter->id[i]);
     }
-    for (const char *at = strstr(text, head); at != NULL; at = strstr(at + 1, head)) {
-        count += at == text || at[-1] == '\n' ? 1 : 0;
+    size_t wanted = size + 2 * ID_BYTES;
+    const char *end = text->bytes + text->size;
+    const char *at = memmem(text->bytes, text->size, head, wanted);
+    while (at != NULL) {
+        count += at == text->bytes || at[-1] == '\n' ? 1 : 0;
+        at = memmem(at + 1, (size_t)(end - at - 1), head, wanted);
     }
     return count;
 }
 
-static void left_judge(const struct desk *desk, const struct letter *letter, const char *text)
+static void left_judge(const struct desk *desk, const struct letter *letter,
+                       const struct text *text)
 {
     unsigned lines = lines_count(text, letter);
     unsigned mails = provided_count(desk->judge->world, letter);
@@ -317,30 +340,28 @@ static void left_judge(const struct desk *desk, const struct letter *letter, con
     }
 }
 
-/* The whole file, on the heap; empty where there is none. */
-static char *file_read(const struct desk *desk, size_t *lines)
+/* Empty where there is none. */
+static struct text file_read(const struct desk *desk, size_t *lines)
 {
     char path[192];
     (void)snprintf(path, sizeof path, "%s/outbox/outbox-%" PRIu32 ".ndjson",
                    desk->judge->world->folder, desk->node->shard);
     FILE *file = fopen(path, "re");
-    char *text = memory_allocate(1);
-    size_t size = 0;
+    struct text text = { .bytes = memory_allocate(1) };
     char piece[4096];
     size_t got = file == NULL ? 0 : fread(piece, 1, sizeof piece, file);
     while (got > 0) {
-        text = memory_resize(text, size + got + 1);
-        memcpy(text + size, piece, got);
-        size += got;
-        text[size] = '\0';
+        text.bytes = memory_resize(text.bytes, text.size + got);
+        memcpy(text.bytes + text.size, piece, got);
+        text.size += got;
         got = fread(piece, 1, sizeof piece, file);
     }
     if (file != NULL) {
         (void)fclose(file); /* only read from */
     }
     *lines = 0;
-    for (size_t i = 0; i < size; i++) {
-        *lines += text[i] == '\n' ? 1 : 0;
+    for (size_t i = 0; i < text.size; i++) {
+        *lines += text.bytes[i] == '\n' ? 1 : 0;
     }
     return text;
 }
@@ -380,7 +401,7 @@ static void desk_judge(struct desk *desk)
     entries_judge(desk);
     triggers_judge(desk, &by_command);
     answers_judge(desk);
-    char *text = file_read(desk, &lines);
+    struct text text = file_read(desk, &lines);
     for (size_t i = 0; i < desk->count; i++) {
         const struct letter *letter = &desk->letters[i];
         if (letter->ended_seq == 0) {
@@ -388,7 +409,11 @@ static void desk_judge(struct desk *desk)
         }
         cap_judge(desk, letter);
         reason_look(desk->judge->world, letter);
-        left_judge(desk, letter, text);
+        if (letter->reason == KITH__V1__SUPPRESSED_REASON__SUPPRESSED_CAP_REACHED &&
+            is_at_once(desk, letter)) {
+            sim_sometimes(desk->judge->world, SIM_CAP_AT_ONCE);
+        }
+        left_judge(desk, letter, &text);
         sent += !letter->is_mail && letter->ended_by == KITH__V1__FACT_TYPE__FACT_DISPATCH_SENT;
         commands += strncmp(letter->step, "command/", 8) == 0 ? 1 : 0;
     }
@@ -398,7 +423,7 @@ static void desk_judge(struct desk *desk)
                  "for %zu commands",
                  desk->node->shard, lines, sent, commands, by_command);
     }
-    free(text);
+    free(text.bytes);
     free(desk->letters);
 }
 

@@ -71,6 +71,13 @@ void sim_node_connect(struct sim_node *node)
 
 static void refused(struct sim_node *node, const char *what, const struct refusal *refusal)
 {
+    if (sim_disk_errors_of(node->world->disk, node->number) > node->errors) {
+        sim_log(node->world, "%s/%" PRIu32 " does not start: %s", node->definition->name,
+                node->shard, refusal->message);
+        sim_sometimes(node->world, SIM_SYNC_FAILED_AT_START);
+        node->has_failed = true;
+        return;
+    }
     sim_fail(node->world, "%s/%" PRIu32 ": %s: %s", node->definition->name, node->shard, what,
              refusal->message);
 }
@@ -139,6 +146,22 @@ static void shell_start(struct sim_node *node)
     }
 }
 
+static void start_look(struct sim_node *node)
+{
+    struct sim_world *world = node->world;
+    const struct shell *shell = node->shell;
+    bool has_recovered = shell->counters.recovered_blocks > 0;
+    if (node->starts > 1 && shell->position.block > 0 && node->journal != NULL) {
+        sim_sometimes(world, has_recovered ? SIM_BLOCKS_RECOVERED : SIM_NOTHING_TO_RECOVER);
+        if (has_recovered && shell->position.block > node->told_block) {
+            sim_sometimes(world, SIM_DURABLE_UNTOLD);
+        }
+    }
+    sim_log(world, "%s/%" PRIu32 " starts at block %" PRIu64 ", %" PRIu64 " recovered",
+            node->definition->name, node->shard, shell->position.block,
+            shell->counters.recovered_blocks);
+}
+
 void sim_node_open(struct sim_node *node)
 {
     struct sim_world *world = node->world;
@@ -146,28 +169,28 @@ void sim_node_open(struct sim_node *node)
     refusal_init(&refusal);
     assert(node->shell == NULL);
     world->running = node;
+    node->starts += 1;
+    node->started_us = world->now_us;
+    node->busy_until_us = world->now_us;
+    node->is_open = true;
+    node->has_failed = false;
+    node->errors = sim_disk_errors_of(world->disk, node->number);
     process_open(node, &node->process);
-    stores_open(node);
     sim_port_open(&world->network, node->number, node->feed_ports, node->feed_count);
     node->transport = sim_transport(&world->network.ports[node->number]);
     if (node->definition->open(&node->service, &node->process.environment, &refusal) != STATUS_OK) {
         refused(node, "its rules", &refusal);
     }
-    shell_start(node);
-    world->running = NULL;
-    node->starts += 1;
-    node->started_us = world->now_us;
-    node->busy_until_us = world->now_us;
-    bool has_recovered = node->shell->counters.recovered_blocks > 0;
-    if (node->starts > 1 && node->shell->position.block > 0 && node->journal != NULL) {
-        sim_sometimes(world, has_recovered ? SIM_BLOCKS_RECOVERED : SIM_NOTHING_TO_RECOVER);
+    stores_open(node);
+    if (!node->has_failed) {
+        shell_start(node);
     }
-    sim_log(world, "%s/%" PRIu32 " starts at block %" PRIu64 ", %" PRIu64 " recovered",
-            node->definition->name, node->shard, node->shell->position.block,
-            node->shell->counters.recovered_blocks);
-    sim_wake(world, node, world->now_us);
+    world->running = NULL;
+    if (!node->has_failed) {
+        start_look(node);
+        sim_wake(world, node, world->now_us);
+    }
 }
-
 /* ---- turns */
 
 static void turn_look(struct sim_node *node, uint64_t commands_before, bool is_checkpoint)
@@ -179,6 +202,22 @@ static void turn_look(struct sim_node *node, uint64_t commands_before, bool is_c
     if (commands > 0 && is_checkpoint) {
         sim_sometimes(node->world, SIM_CHECKPOINT_RUNNING);
     }
+    if (node->starts > 1 && node->shell->counters.turns <= 2 && node->shell->counters.ticks > 0 &&
+        node->shell->counters.facts > 0) {
+        sim_sometimes(node->world, SIM_TIME_AT_START);
+    }
+    if (!sim_disk_is_struck(node->world->disk, node->number)) {
+        node->told_block = node->shell->position.block;
+    }
+}
+
+/* What is on disk decides; nobody was told anything. */
+static void turn_failed(struct sim_node *node, enum status status)
+{
+    sim_log(node->world, "%s/%" PRIu32 " ends itself: %s", node->definition->name, node->shard,
+            status_code_text(status));
+    sim_sometimes(node->world, SIM_SYNC_FAILED);
+    node->has_failed = true;
 }
 
 void sim_node_turn(struct sim_node *node)
@@ -192,8 +231,8 @@ void sim_node_turn(struct sim_node *node)
     enum status status = shell_turn(shell);
     world->running = NULL;
     if (status != STATUS_OK) {
-        sim_fail(world, "%s/%" PRIu32 ": its turn ends with %s", node->definition->name,
-                 node->shard, status_code_text(status));
+        turn_failed(node, status);
+        return;
     }
     turn_look(node, commands, is_checkpoint);
     if (shell->counters.blocks > blocks) {
@@ -222,6 +261,7 @@ void sim_node_close(struct sim_node *node)
     journal_close(&node->journal);
     process_release(&node->process);
     world->running = NULL;
+    node->is_open = false;
     node->wake_number += 1;
 }
 
@@ -243,10 +283,10 @@ static bool feed_is_folded(const struct sim_node *node, unsigned i)
 {
     const struct feed_name *feed = &node->feeds[i].feed;
     const struct sim_node *producer = sim_node_find(node->world, feed->name, feed->shard);
-    char why[256] = "";
-    if (!shell_is_ready(node->shell, why, sizeof why)) {
-        sim_fail(node->world, "%s/%" PRIu32 " is not ready: %s", node->definition->name,
-                 node->shard, why);
+    const char *stopped = feed_reader_stopped(node->shell->readers[i]);
+    if (stopped != NULL) {
+        sim_fail(node->world, "%s/%" PRIu32 " does not fold %s any more: %s",
+                 node->definition->name, node->shard, feed->name, stopped);
     }
     return producer->shell != NULL &&
            feed_reader_cursor(node->shell->readers[i])->to >= journal_end(producer->journal).seq;
@@ -333,6 +373,11 @@ void sim_stuck_tell(struct sim_world *world)
     for (size_t i = 0; i < world->node_count; i++) {
         struct sim_node *node = &world->nodes[i];
         int64_t due_ms = 0;
+        char why[256] = "";
+        if (node->shell != NULL && !shell_is_ready(node->shell, why, sizeof why)) {
+            sim_log(world, "%s/%" PRIu32 " is not ready: %s", node->definition->name, node->shard,
+                    why);
+        }
         if (node->shell == NULL) {
             sim_log(world, "%s/%" PRIu32 " is down", node->definition->name, node->shard);
             continue;

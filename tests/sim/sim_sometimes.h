@@ -17,6 +17,13 @@
     X(NOTHING_TO_RECOVER,      "a start found its checkpoint to be whole")                         \
     X(STOPPED_AND_STARTED,     "a service was stopped as it should be, and came again")            \
     X(STRUCK_WHILE_RECOVERING, "a service was struck in its first turns after a blow")             \
+    X(SYNC_FAILED,             "a sync failed, and a service ended itself")                        \
+    X(SYNC_FAILED_AT_START,    "a sync failed, and a service did not start")                       \
+    X(SYNC_OF_LINES_FAILED,    "a sync of lines for others failed, and they were written again")   \
+    X(DISK_FULL,               "a disk was full for a while")                                      \
+    X(FROZEN,                  "a service stood still, and knew nothing of it")                    \
+    X(DURABLE_UNTOLD,          "a block was durable, and nobody had been told when the blow fell") \
+    X(TIME_AT_START,           "time alone made facts in the first turn after a start")            \
     X(APART,                   "two ports were apart")                                             \
     X(MESSAGE_LOST,            "a message was lost")                                               \
     X(MESSAGE_TWICE,           "a message came twice")                                             \
@@ -38,11 +45,13 @@
     X(REVERSAL_REFUSED,        "a posting could not be taken back")                                \
     X(EXIT_BY_TIME,            "a customer left a segment by time alone")                          \
     X(ENTRY_BY_TIME,           "a customer entered a segment by time alone")                       \
+    X(WALL_BACK,               "the wall clock went back")                                         \
     X(WALL_LEAPT,              "the wall clock leapt ahead")                                       \
     X(SENT_BY_ENTRY,           "a message was sent for an entry into a segment")                   \
     X(SENT_BY_SCHEDULE,        "a message was sent by schedule")                                   \
     X(SENT_BY_COMMAND,         "a message was sent by command")                                    \
     X(CAP_REACHED,             "a message was not sent because the cap was reached")               \
+    X(CAP_AT_ONCE,             "a message reached the cap by another of the same instant")         \
     X(NOT_IN_SEGMENT,          "a message was not sent because its customer was not in there")     \
     X(NO_ADDRESS,              "a message was not sent for want of an address")                    \
     X(INTENT_RECOVERED,        "a message stood open when its service started")                    \

@@ -21,7 +21,7 @@
 
 #define FAULTS_END_LEAST_US 3000000
 #define FAULTS_END_MOST_US 9000000
-#define FAULT_PAUSE_MOST_US 600000
+#define FAULT_PAUSE_MOST_US 300000
 #define RETRY_US 50000
 #define LOOK_US 100000
 /* So long must all be quiet before the oracle is asked. */
@@ -246,7 +246,7 @@ static void world_close(struct sim_world *world)
 {
     struct sim_event event;
     for (size_t i = 0; i < world->node_count; i++) {
-        if (world->nodes[i].shell != NULL) {
+        if (world->nodes[i].is_open) {
             sim_node_close(&world->nodes[i]);
         }
     }
@@ -281,7 +281,7 @@ static void deliver(struct sim_world *world, const struct sim_event *event)
 static void wake(struct sim_world *world, const struct sim_event *event)
 {
     struct sim_node *node = &world->nodes[event->target];
-    if (node->shell != NULL && node->wake_number == event->number) {
+    if (node->shell != NULL && !node->has_failed && node->wake_number == event->number) {
         sim_digest_add(world, event->target);
         sim_node_turn(node);
     }
@@ -290,7 +290,7 @@ static void wake(struct sim_world *world, const struct sim_event *event)
 static void start(struct sim_world *world, const struct sim_event *event)
 {
     struct sim_node *node = &world->nodes[event->target];
-    if (node->shell == NULL && node->starts == event->number) {
+    if (!node->is_open && node->starts == event->number) {
         sim_node_open(node);
     }
 }

@@ -52,7 +52,10 @@ struct sim_swarm {
     bool has_power;
     bool has_blackout; /* all machines at once */
     bool has_stop;     /* services that end as they should, and come again */
-    bool has_leaps;    /* of the wall clock, ahead */
+    bool has_leaps;    /* of the wall clock */
+    bool has_errors;   /* of syncs */
+    bool has_full;     /* disks */
+    bool has_frozen;   /* processes */
     bool has_small;    /* bounds are tiny */
     bool is_event_clock;
     uint32_t consumer_shards;
@@ -81,6 +84,11 @@ struct sim_node {
     int64_t wake_at_us;
     int64_t busy_until_us;
     int64_t started_us;
+    int64_t full_until_us;
+    uint64_t told_block; /* the newest when its newest turn was over */
+    bool is_open;
+    bool has_failed; /* a commit, or a start: the process ends itself */
+    uint64_t errors; /* of its disk, when it last started */
 };
 
 /* A message that the mail server has taken. */
