@@ -141,10 +141,13 @@ static enum status tail_read(struct channel_file *file, struct refusal *refusal)
     return STATUS_OK;
 }
 
-/* Lines that were being written when all ended. */
+/* Lines that were being written when all ended. A line of ours holds no zero: where one stands,
+ * a sector never reached the disk, and nothing from there on was ever synced, though later
+ * sectors may be there. */
 static enum status torn_cut(struct channel_file *file, struct refusal *refusal)
 {
-    const char *end = memrchr(file->tail, '\n', file->tail_size);
+    size_t written = strnlen(file->tail, file->tail_size);
+    const char *end = memrchr(file->tail, '\n', written);
     size_t whole = end == NULL ? 0 : (size_t)(end - file->tail) + 1;
     size_t torn = file->tail_size - whole;
     if (torn > TORN_BYTES_MAX) {

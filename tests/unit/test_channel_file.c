@@ -243,6 +243,33 @@ START_TEST(a_line_that_lost_its_bytes_or_only_speaks_of_a_dispatch_is_not_found)
 }
 END_TEST
 
+/* As a loss of power may leave it where one sector was written and the one before was not. */
+START_TEST(what_stands_behind_bytes_that_were_never_written_goes_with_them)
+{
+    struct fixture fixture;
+    char path[128] = { 0 };
+    char text[1024] = { 0 };
+    size_t first = strlen(LINE("01"));
+    line_put(text, LINE("01"));
+    line_put(text + first + 100, LINE("02") LINE("03"));
+    fixture_init_with(&fixture, "");
+    FILE *file = fopen(fixture_path(&fixture, OUTBOX, path), "we");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(text, 1, first + 100 + 2 * first, file), first + 100 + 2 * first);
+    ck_assert_int_eq(fclose(file), 0);
+    fixture_open(&fixture);
+    for (uint8_t i = 1; i <= 3; i++) {
+        message_recover(&fixture, i);
+        outcome_expect(&fixture, i, CHANNEL_SENT, "");
+    }
+    struct stat found;
+    ck_assert_int_eq(stat(path, &found), 0);
+    ck_assert_int_eq(found.st_size, (off_t)(3 * first));
+    ck_assert_str_eq(file_read(&fixture, OUTBOX), LINE("01") LINE("02") LINE("03"));
+    fixture_release(&fixture);
+}
+END_TEST
+
 START_TEST(what_stands_in_the_last_mebibyte_is_found_in_a_longer_file)
 {
     static char text[1600 * 1024];
@@ -440,6 +467,7 @@ int main(void)
     tcase_add_test(tests, a_torn_end_of_a_whole_batch_is_cut);
     tcase_add_test(tests, what_was_written_is_sent_and_what_was_not_is_written_once);
     tcase_add_test(tests, a_line_that_lost_its_bytes_or_only_speaks_of_a_dispatch_is_not_found);
+    tcase_add_test(tests, what_stands_behind_bytes_that_were_never_written_goes_with_them);
     tcase_add_test(tests, what_stands_in_the_last_mebibyte_is_found_in_a_longer_file);
     tcase_add_test(tests, recovering_takes_a_whole_window_even_where_it_has_become_smaller);
     tcase_add_test(tests, a_file_that_somebody_else_writes_to_is_refused);
