@@ -14,6 +14,8 @@
 /* A turn takes this long, so that requests gather meanwhile. */
 #define TURN_LEAST_US 100
 #define TURN_MOST_US 1500
+/* So long after a start is its beginning. */
+#define BEGINNING_US 100000
 
 static int64_t clock_wall_ms(void *context)
 {
@@ -202,8 +204,9 @@ static void turn_look(struct sim_node *node, uint64_t commands_before, bool is_c
     if (commands > 0 && is_checkpoint) {
         sim_sometimes(node->world, SIM_CHECKPOINT_RUNNING);
     }
-    if (node->starts > 1 && node->shell->counters.turns <= 2 && node->shell->counters.ticks > 0 &&
-        node->shell->counters.facts > 0) {
+    const struct shell_counters *counters = &node->shell->counters;
+    if (node->starts > 1 && node->world->now_us < node->started_us + BEGINNING_US &&
+        counters->ticks > 0 && counters->facts > 0) {
         sim_sometimes(node->world, SIM_TIME_AT_START);
     }
     if (!sim_disk_is_struck(node->world->disk, node->number)) {

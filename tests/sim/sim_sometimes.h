@@ -23,7 +23,7 @@
     X(DISK_FULL,               "a disk was full for a while")                                      \
     X(FROZEN,                  "a service stood still, and knew nothing of it")                    \
     X(DURABLE_UNTOLD,          "a block was durable, and nobody had been told when the blow fell") \
-    X(TIME_AT_START,           "time alone made facts in the first turn after a start")            \
+    X(TIME_AT_START,           "time alone made facts in the first turns after a start")           \
     X(APART,                   "two ports were apart")                                             \
     X(MESSAGE_LOST,            "a message was lost")                                               \
     X(MESSAGE_TWICE,           "a message came twice")                                             \
