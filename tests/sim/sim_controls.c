@@ -6,6 +6,7 @@
 #include "services/ingestion/ingestion_store.h"
 #include "tests/sim/sim_world.h"
 
+/* The linker makes these names. NOLINTBEGIN(readability-identifier-naming) */
 enum status __real_journal_append(struct journal *journal, const struct block *blocks,
                                   size_t count);
 enum status __wrap_journal_append(struct journal *journal, const struct block *blocks,
@@ -56,3 +57,4 @@ bool __wrap_ingestion_event_load(const struct view *view, const struct ingestion
 {
     return !is_broken(SIM_CONTROL_NO_DEDUPE) && __real_ingestion_event_load(view, key, event);
 }
+/* NOLINTEND(readability-identifier-naming) */

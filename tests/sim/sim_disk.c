@@ -204,19 +204,26 @@ static bool path_begins(const char *path, const char *beginning)
     return strncmp(path, beginning, strlen(beginning)) == 0;
 }
 
+static bool owns(const struct owner *owner, const char *path)
+{
+    for (size_t i = 0; i < owner->beginning_count; i++) {
+        if (path_begins(path, owner->beginnings[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static unsigned owner_find(const struct sim_disk *disk, const char *path)
 {
     static const char lock[] = "-lock";
     size_t size = strlen(path);
     bool is_lock = size >= sizeof lock && strcmp(path + size - (sizeof lock - 1), lock) == 0;
-    for (unsigned i = 0; i < SIM_DISK_OWNERS_MAX && !is_lock; i++) {
-        for (size_t j = 0; j < disk->owners[i].beginning_count; j++) {
-            if (path_begins(path, disk->owners[i].beginnings[j])) {
-                return i;
-            }
-        }
+    unsigned i = is_lock ? SIM_DISK_OWNERS_MAX : 0;
+    while (i < SIM_DISK_OWNERS_MAX && !owns(&disk->owners[i], path)) {
+        i += 1;
     }
-    return SIM_DISK_OWNERS_MAX;
+    return i;
 }
 
 /* NULL: none of those that are looked after. */

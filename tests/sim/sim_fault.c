@@ -12,6 +12,9 @@
 #define FROZEN_MOST_US 3000000
 #define BACK_MOST_MS 120000
 #define WRITES_MOST 25
+#define SYNCS_MOST 8
+/* While the stores are made. */
+#define FIRST_WRITES_MOST 12
 #define LEAP_MOST_MS (INT64_C(20) * 3600 * 1000)
 /* Keys are known for seven days of the wall clock. */
 #define LEAPS_MOST_MS (INT64_C(6) * 24 * 3600 * 1000)
@@ -30,7 +33,7 @@ struct sim_swarm sim_swarm_draw(uint64_t seed)
     swarm.has_blackout = sim_chance(&random, 200);
     swarm.has_stop = sim_chance(&random, 250);
     swarm.has_leaps = !swarm.is_event_clock && sim_chance(&random, 700);
-    swarm.has_errors = sim_chance(&random, 200);
+    swarm.has_errors = sim_chance(&random, 300);
     swarm.has_full = sim_chance(&random, 200);
     swarm.has_frozen = sim_chance(&random, 300);
     swarm.has_small = sim_chance(&random, 400);
@@ -136,7 +139,7 @@ static void error_arm(struct sim_world *world)
 {
     const struct sim_node *node = node_draw(world);
     if (node != NULL) {
-        sim_disk_arm_error(world->disk, node->number, 1 + sim_below(&world->faults, WRITES_MOST));
+        sim_disk_arm_error(world->disk, node->number, 1 + sim_below(&world->faults, SYNCS_MOST));
     }
 }
 
@@ -190,39 +193,48 @@ static void leap(struct sim_world *world)
 
 void sim_fault_first(struct sim_world *world)
 {
-    for (size_t i = 0; i < world->node_count; i++) {
+    bool has_blows = world->swarm.has_power || world->swarm.has_kill;
+    enum sim_blow blow = world->swarm.has_power ? SIM_POWER : SIM_KILL;
+    for (size_t i = 0; i < world->node_count && has_blows; i++) {
+        uint64_t writes = 1 + sim_below(&world->faults, FIRST_WRITES_MOST);
         if (sim_chance(&world->faults, 200)) {
-            enum sim_blow blow = world->swarm.has_power ? SIM_POWER : SIM_KILL;
-            uint64_t writes = 1 + sim_below(&world->faults, 12);
-            if (world->swarm.has_power || world->swarm.has_kill) {
-                sim_disk_arm(world->disk, (unsigned)i, blow, writes);
-            }
+            sim_disk_arm(world->disk, (unsigned)i, blow, writes);
         }
     }
+}
+
+static void end_one(struct sim_world *world)
+{
+    node_kill(world, SIM_KILL);
+}
+
+static void power_cut(struct sim_world *world)
+{
+    node_kill(world, SIM_POWER);
 }
 
 void sim_fault(struct sim_world *world)
 {
     const struct sim_swarm *swarm = &world->swarm;
+    const struct {
+        bool is_there;
+        uint64_t weight;
+        void (*happen)(struct sim_world *world);
+    } faults[] = {
+        { swarm->has_kill, 25, end_one },     { swarm->has_power, 25, power_cut },
+        { swarm->has_blackout, 4, blackout }, { swarm->has_apart, 16, set_apart },
+        { swarm->has_stop, 5, node_stop },    { swarm->has_errors, 6, error_arm },
+        { swarm->has_full, 4, disk_fill },    { swarm->has_frozen, 4, freeze },
+        { swarm->has_leaps, 11, leap },
+    };
     uint64_t drawn = sim_below(&world->faults, 100);
-    if (drawn < 25 && swarm->has_kill) {
-        node_kill(world, SIM_KILL);
-    } else if (drawn >= 25 && drawn < 50 && swarm->has_power) {
-        node_kill(world, SIM_POWER);
-    } else if (drawn >= 50 && drawn < 54 && swarm->has_blackout) {
-        blackout(world);
-    } else if (drawn >= 54 && drawn < 70 && swarm->has_apart) {
-        set_apart(world);
-    } else if (drawn >= 70 && drawn < 75 && swarm->has_stop) {
-        node_stop(world);
-    } else if (drawn >= 75 && drawn < 80 && swarm->has_errors) {
-        error_arm(world);
-    } else if (drawn >= 80 && drawn < 84 && swarm->has_full) {
-        disk_fill(world);
-    } else if (drawn >= 84 && drawn < 88 && swarm->has_frozen) {
-        freeze(world);
-    } else if (drawn >= 88 && swarm->has_leaps) {
-        leap(world);
+    uint64_t passed = 0;
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        bool is_this = drawn >= passed && drawn < passed + faults[i].weight;
+        passed += faults[i].weight;
+        if (is_this && faults[i].is_there) {
+            faults[i].happen(world);
+        }
     }
 }
 

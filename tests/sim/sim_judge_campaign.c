@@ -174,26 +174,20 @@ static void entry_judge(const struct desk *desk, const struct sim_fact *fact, co
     }
 }
 
-static void entries_judge(const struct desk *desk)
+/* Of one shard of segmentation. */
+static void entries_judge(const struct desk *desk, const struct sim_facts *facts)
 {
-    const struct sim_world *world = desk->judge->world;
-    for (size_t n = 0; n < world->node_count; n++) {
-        const struct sim_facts *facts = &desk->judge->facts[n];
-        if (strcmp(world->nodes[n].definition->name, "segmentation") != 0) {
+    for (size_t i = 0; i < facts->count; i++) {
+        const Kith__V1__Fact *fact = facts->facts[i].fact;
+        if (fact->type != KITH__V1__FACT_TYPE__FACT_SEGMENT_ENTERED ||
+            sim_shard_of_customer(desk->judge->world, "campaign",
+                                  sim_customer_of(desk->judge, fact)) != desk->node->shard) {
             continue;
         }
-        for (size_t i = 0; i < facts->count; i++) {
-            const Kith__V1__Fact *fact = facts->facts[i].fact;
-            if (fact->type != KITH__V1__FACT_TYPE__FACT_SEGMENT_ENTERED ||
-                sim_shard_of_customer(world, "campaign", sim_customer_of(desk->judge, fact)) !=
-                    desk->node->shard) {
-                continue;
-            }
-            Kith__V1__SegmentEntered *entered =
-                kith__v1__segment_entered__unpack(NULL, fact->body.len, fact->body.data);
-            entry_judge(desk, &facts->facts[i], entered->segment);
-            kith__v1__segment_entered__free_unpacked(entered, NULL);
-        }
+        Kith__V1__SegmentEntered *entered =
+            kith__v1__segment_entered__unpack(NULL, fact->body.len, fact->body.data);
+        entry_judge(desk, &facts->facts[i], entered->segment);
+        kith__v1__segment_entered__free_unpacked(entered, NULL);
     }
 }
 
@@ -398,7 +392,10 @@ static void desk_judge(struct desk *desk)
     size_t by_command = 0;
     size_t commands = 0;
     letters_read(desk);
-    entries_judge(desk);
+    for (uint32_t shard = 0; shard < sim_shards_of(desk->judge->world, "segmentation"); shard++) {
+        const struct sim_node *node = sim_node_find(desk->judge->world, "segmentation", shard);
+        entries_judge(desk, &desk->judge->facts[node->number]);
+    }
     triggers_judge(desk, &by_command);
     answers_judge(desk);
     struct text text = file_read(desk, &lines);

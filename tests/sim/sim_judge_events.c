@@ -266,14 +266,24 @@ static void claims_judge(const struct claims *claims)
 
 /* ---- what was accepted */
 
+/* NULL: none of this command's. */
+static const struct sim_story *item_of(const struct sim_command *command,
+                                       const struct sim_fact *fact)
+{
+    for (size_t i = 0; i < command->item_count; i++) {
+        if (!command->items[i].is_raw && accepted_is(fact, &command->items[i])) {
+            return &command->items[i];
+        }
+    }
+    return NULL;
+}
+
 static const struct sim_story *story_of(const struct sim_judge *judge, const struct sim_fact *fact)
 {
     for (size_t i = 0; i < judge->clients->count; i++) {
-        const struct sim_command *command = judge->clients->commands[i];
-        for (size_t j = 0; j < command->item_count; j++) {
-            if (!command->items[j].is_raw && accepted_is(fact, &command->items[j])) {
-                return &command->items[j];
-            }
+        const struct sim_story *story = item_of(judge->clients->commands[i], fact);
+        if (story != NULL) {
+            return story;
         }
     }
     sim_fail(judge->world, "fact %" PRIu64 " of ingestion is of an event that nobody sent",

@@ -135,6 +135,15 @@ static void earned_judge(struct ledger *ledger, const struct sim_accepted *accep
     }
 }
 
+static void earnings_judge(struct ledger *ledger, const struct sim_accepted *accepted)
+{
+    uint32_t shard =
+        sim_shard_of_customer(ledger->judge->world, "loyalty", accepted->story->customer);
+    for (unsigned i = 0; i < SIM_PROGRAMMES && shard == ledger->node->shard; i++) {
+        earned_judge(ledger, accepted, i);
+    }
+}
+
 /* ---- commands */
 
 static struct line *line_claim(struct ledger *ledger, const struct sim_command *command,
@@ -207,6 +216,21 @@ static void post_reply_judge(struct ledger *ledger, const struct sim_command *co
     kith__v1__post_reply__free_unpacked(reply, NULL);
 }
 
+/* Returns the item after its last. */
+static size_t run_judge(struct ledger *ledger, const struct sim_command *command,
+                        const Kith__V1__PostRun *run, size_t item)
+{
+    bool is_posted = run->code == STATUS_OK;
+    if (!is_posted && (command->is_whole || !is_refusal(run->code))) {
+        sim_fail(ledger->judge->world, "command %" PRIu64 ": a posting has code %u",
+                 command->number, run->code);
+    }
+    for (uint32_t i = 0; i < run->count && is_posted && item + i < command->posting_count; i++) {
+        posting_claim(ledger, command, item + i, run->first_posting + i);
+    }
+    return item + run->count;
+}
+
 static void batch_judge(struct ledger *ledger, const struct sim_command *command)
 {
     if (command->code != STATUS_OK) {
@@ -222,16 +246,7 @@ static void batch_judge(struct ledger *ledger, const struct sim_command *command
         kith__v1__post_batch_reply__unpack(NULL, command->answer_size, command->answer);
     size_t item = 0;
     for (size_t i = 0; i < reply->n_results; i++) {
-        const Kith__V1__PostRun *run = reply->results[i];
-        if (run->code != STATUS_OK && (command->is_whole || !is_refusal(run->code))) {
-            sim_fail(ledger->judge->world, "command %" PRIu64 ": a posting has code %u",
-                     command->number, run->code);
-        }
-        for (uint32_t j = 0; j < run->count && item < command->posting_count; j++, item++) {
-            if (run->code == STATUS_OK) {
-                posting_claim(ledger, command, item, run->first_posting + j);
-            }
-        }
+        item = run_judge(ledger, command, reply->results[i], item);
     }
     if (item != command->posting_count) {
         sim_fail(ledger->judge->world, "command %" PRIu64 ": %zu results for %zu postings",
@@ -308,17 +323,23 @@ static void command_judge(struct ledger *ledger, const struct sim_command *comma
     }
 }
 
+static void line_end(const struct ledger *ledger, struct line *line)
+{
+    if (line->posted == NULL) {
+        return;
+    }
+    if (line->claims != 1) {
+        line_wrong(ledger, line, line->claims == 0 ? "nobody asked for it" : "it was told to two");
+    }
+    kith__v1__points_posted__free_unpacked(line->posted, NULL);
+}
+
 static void ledger_judge(struct ledger *ledger)
 {
     const struct sim_judge *judge = ledger->judge;
     lines_read(ledger);
     for (size_t i = 0; i < judge->accepted_count; i++) {
-        unsigned customer = judge->accepted[i].story->customer;
-        bool is_here =
-            sim_shard_of_customer(judge->world, "loyalty", customer) == ledger->node->shard;
-        for (unsigned j = 0; j < SIM_PROGRAMMES && is_here; j++) {
-            earned_judge(ledger, &judge->accepted[i], j);
-        }
+        earnings_judge(ledger, &judge->accepted[i]);
     }
     for (size_t i = 0; i < judge->clients->count; i++) {
         if (judge->clients->commands[i]->node == ledger->node->number) {
@@ -326,13 +347,7 @@ static void ledger_judge(struct ledger *ledger)
         }
     }
     for (size_t i = 0; i < ledger->count; i++) {
-        if (ledger->lines[i].posted != NULL && ledger->lines[i].claims != 1) {
-            line_wrong(ledger, &ledger->lines[i],
-                       ledger->lines[i].claims == 0 ? "nobody asked for it" : "it was told to two");
-        }
-        if (ledger->lines[i].posted != NULL) {
-            kith__v1__points_posted__free_unpacked(ledger->lines[i].posted, NULL);
-        }
+        line_end(ledger, &ledger->lines[i]);
     }
     free(ledger->lines);
 }

@@ -114,24 +114,34 @@ static void move_judge(struct standing *standing, const struct sim_fact *fact, b
     }
 }
 
+static void entry_judge(struct standing *standing, const struct sim_fact *fact)
+{
+    Kith__V1__SegmentEntered *entered =
+        kith__v1__segment_entered__unpack(NULL, fact->fact->body.len, fact->fact->body.data);
+    move_judge(standing, fact, true, entered->segment);
+    kith__v1__segment_entered__free_unpacked(entered, NULL);
+}
+
+static void exit_judge(struct standing *standing, const struct sim_fact *fact)
+{
+    Kith__V1__SegmentExited *exited =
+        kith__v1__segment_exited__unpack(NULL, fact->fact->body.len, fact->fact->body.data);
+    move_judge(standing, fact, false, exited->segment);
+    if (exited->by_time) {
+        sim_sometimes(standing->judge->world, SIM_EXIT_BY_TIME);
+    }
+    kith__v1__segment_exited__free_unpacked(exited, NULL);
+}
+
 static void facts_judge(struct standing *standing)
 {
     const struct sim_facts *facts = &standing->judge->facts[standing->node->number];
     for (size_t i = 0; i < facts->count; i++) {
-        const Kith__V1__Fact *fact = facts->facts[i].fact;
-        if (fact->type == KITH__V1__FACT_TYPE__FACT_SEGMENT_ENTERED) {
-            Kith__V1__SegmentEntered *entered =
-                kith__v1__segment_entered__unpack(NULL, fact->body.len, fact->body.data);
-            move_judge(standing, &facts->facts[i], true, entered->segment);
-            kith__v1__segment_entered__free_unpacked(entered, NULL);
-        } else if (fact->type == KITH__V1__FACT_TYPE__FACT_SEGMENT_EXITED) {
-            Kith__V1__SegmentExited *exited =
-                kith__v1__segment_exited__unpack(NULL, fact->body.len, fact->body.data);
-            move_judge(standing, &facts->facts[i], false, exited->segment);
-            if (exited->by_time) {
-                sim_sometimes(standing->judge->world, SIM_EXIT_BY_TIME);
-            }
-            kith__v1__segment_exited__free_unpacked(exited, NULL);
+        uint32_t type = facts->facts[i].fact->type;
+        if (type == KITH__V1__FACT_TYPE__FACT_SEGMENT_ENTERED) {
+            entry_judge(standing, &facts->facts[i]);
+        } else if (type == KITH__V1__FACT_TYPE__FACT_SEGMENT_EXITED) {
+            exit_judge(standing, &facts->facts[i]);
         }
     }
 }
@@ -197,18 +207,23 @@ static void list_judge(const struct standing *standing, const struct sim_command
     kith__v1__list_reply__free_unpacked(reply, NULL);
 }
 
+static void lists_judge(const struct standing *standing)
+{
+    const struct sim_clients *clients = standing->judge->clients;
+    for (size_t i = clients->first_question; i < clients->count; i++) {
+        const struct sim_command *command = clients->commands[i];
+        if (command->node == standing->node->number && command->question == SIM_ASK_LIST) {
+            list_judge(standing, command);
+        }
+    }
+}
+
 void sim_judge_segments(struct sim_judge *judge)
 {
-    const struct sim_clients *clients = judge->clients;
     for (uint32_t shard = 0; shard < sim_shards_of(judge->world, "segmentation"); shard++) {
         struct standing standing = { .judge = judge,
                                      .node = sim_node_find(judge->world, "segmentation", shard) };
         facts_judge(&standing);
-        for (size_t i = clients->first_question; i < clients->count; i++) {
-            const struct sim_command *command = clients->commands[i];
-            if (command->node == standing.node->number && command->question == SIM_ASK_LIST) {
-                list_judge(&standing, command);
-            }
-        }
+        lists_judge(&standing);
     }
 }

@@ -36,13 +36,14 @@ static void judge_keys(const struct sim_judge *judge)
 {
     for (size_t i = 0; i < judge->clients->count; i++) {
         const struct sim_command *command = judge->clients->commands[i];
-        if (command->what == SIM_REUSE) {
-            if (command->code != STATUS_EXISTS) {
-                sim_fail(judge->world, "key %s came with another body: code %u", command->key,
-                         command->code);
-            }
-            sim_sometimes(judge->world, SIM_KEY_REUSED);
+        if (command->what != SIM_REUSE) {
+            continue;
         }
+        if (command->code != STATUS_EXISTS) {
+            sim_fail(judge->world, "key %s came with another body: code %u", command->key,
+                     command->code);
+        }
+        sim_sometimes(judge->world, SIM_KEY_REUSED);
     }
 }
 

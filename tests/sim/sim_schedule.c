@@ -42,6 +42,18 @@ void sim_schedule_put(struct sim_schedule *schedule, struct sim_event event)
     }
 }
 
+/* Of a place and the two below it. */
+static size_t least_of(const struct sim_schedule *schedule, size_t place)
+{
+    size_t least = place;
+    for (size_t child = 2 * place + 1; child <= 2 * place + 2; child++) {
+        if (child < schedule->count && is_before(&schedule->heap[child], &schedule->heap[least])) {
+            least = child;
+        }
+    }
+    return least;
+}
+
 bool sim_schedule_take(struct sim_schedule *schedule, struct sim_event *event)
 {
     if (schedule->count == 0) {
@@ -52,17 +64,11 @@ bool sim_schedule_take(struct sim_schedule *schedule, struct sim_event *event)
     schedule->count -= 1;
     heap[0] = heap[schedule->count];
     size_t place = 0;
-    for (;;) {
-        size_t least = place;
-        for (size_t child = 2 * place + 1; child <= 2 * place + 2; child++) {
-            if (child < schedule->count && is_before(&heap[child], &heap[least])) {
-                least = child;
-            }
-        }
-        if (least == place) {
-            return true;
-        }
+    size_t least = least_of(schedule, place);
+    while (least != place) {
         swap(&heap[place], &heap[least]);
         place = least;
+        least = least_of(schedule, place);
     }
+    return true;
 }
