@@ -1,8 +1,9 @@
 /* Runs seeds. See docs/testing.md. */
 #include "common/base/bytes.h"
-#include "tests/sim/sim_world.h"
+#include "tests/sim/sim_fault.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <sodium.h>
@@ -38,10 +39,19 @@ const char *sim_sometimes_text(enum sim_sometimes what)
 
 void sim_replay_show(const struct sim_options *options, uint64_t steps)
 {
-    (void)printf("again: kith-sim --seed %" PRIu64 " --until %" PRIu64 " --trace%s%s\n",
-                 options->seed, steps + 1,
-                 options->control == SIM_CONTROL_NONE ? "" : " --control ",
-                 options->control == SIM_CONTROL_NONE ? "" : control_names[options->control]);
+    (void)printf("again: kith-sim --seed %" PRIu64, options->seed);
+    if (steps > 0) {
+        (void)printf(" --until %" PRIu64, steps + 1);
+    }
+    if (options->control != SIM_CONTROL_NONE) {
+        (void)printf(" --control %s", control_names[options->control]);
+    }
+    for (unsigned i = 0; i < SIM_TROUBLES; i++) {
+        if ((options->without >> i & 1U) == 1U) {
+            (void)printf(" --without %s", sim_troubles[i]);
+        }
+    }
+    (void)printf(" --trace\n");
 }
 
 /* ---- what is asked for */
@@ -51,23 +61,26 @@ struct request {
     uint64_t seeds;
     bool is_twice;
     bool wants_all; /* each state must be reached */
-    bool expects_fault;
+    bool is_silent;
 };
 
 static void help_print(void)
 {
-    (void)printf("usage: kith-sim --seed N [--until STEP] [--trace] [--twice]\n"
-                 "       kith-sim --seeds COUNT [--from N] [--reach]\n"
-                 "       kith-sim --seeds COUNT [--from N] --control NAME\n"
-                 "\n"
-                 "Runs the five services on a simulated clock, network and disk.\n"
-                 "  --reach          fails unless each state that is worth reaching was reached\n"
-                 "  --control NAME   breaks something, and fails unless a seed finds it:\n"
-                 "                   no-sync, early-reply, loose-cursor, no-keys, no-dedupe\n"
-                 "  --keep           leaves the folder of a seed that fails\n"
-                 "  --folder DIR     where the stores lie (default: /dev/shm, or else TMPDIR)\n"
-                 "\n"
-                 "Exit: 0 done, 1 found something, 2 wrong use.\n");
+    (void)printf(
+        "usage: kith-sim --seed N [--until STEP] [--trace] [--twice]\n"
+        "       kith-sim --seeds COUNT [--from N] [--reach]\n"
+        "       kith-sim --seeds COUNT [--from N] --control NAME\n"
+        "\n"
+        "Runs the five services on a simulated clock, network and disk.\n"
+        "  --without NAME   leaves out a kind of trouble: loss, twice, late, slow, apart, kill,\n"
+        "                   power, blackout, stop, leaps, errors, full, frozen, small\n"
+        "  --reach          fails unless each state that is worth reaching was reached\n"
+        "  --control NAME   breaks something, and fails unless a seed finds it:\n"
+        "                   no-sync, early-reply, loose-cursor, no-keys, no-dedupe\n"
+        "  --keep           leaves the folder of a seed that fails\n"
+        "  --folder DIR     where the stores lie (default: /dev/shm, or else TMPDIR)\n"
+        "\n"
+        "Exit: 0 done, 1 found something, 2 wrong use.\n");
 }
 
 static bool number_take(const char *text, uint64_t *number)
@@ -83,6 +96,17 @@ static bool control_take(const char *text, enum sim_control *control)
     for (unsigned i = 0; text != NULL && i < SIM_CONTROL_COUNT; i++) {
         if (strcmp(text, control_names[i]) == 0) {
             *control = (enum sim_control)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool trouble_take(const char *text, uint32_t *without)
+{
+    for (unsigned i = 0; text != NULL && i < SIM_TROUBLES; i++) {
+        if (strcmp(text, sim_troubles[i]) == 0) {
+            *without |= UINT32_C(1) << i;
             return true;
         }
     }
@@ -124,6 +148,9 @@ static bool option_take(const char *word, const char *value, struct request *req
     if (strcmp(word, "--folder") == 0) {
         request->options.parent = value;
         return value != NULL;
+    }
+    if (strcmp(word, "--without") == 0) {
+        return trouble_take(value, &request->options.without);
     }
     return strcmp(word, "--control") == 0 && control_take(value, &request->options.control);
 }
@@ -173,12 +200,24 @@ static uint64_t seed_run(const struct request *request, uint64_t *sometimes)
     return digest;
 }
 
+static void be_silent(void)
+{
+    int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (nowhere < 0 || dup2(nowhere, STDOUT_FILENO) < 0 || dup2(nowhere, STDERR_FILENO) < 0) {
+        perror("kith-sim");
+        _exit(EXIT_SUCCESS);
+    }
+}
+
 /* In a process of its own: one that fails ends that and no other. */
 static bool seed_run_apart(const struct request *request, uint64_t *sometimes)
 {
     (void)fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
+        if (request->is_silent) {
+            be_silent();
+        }
         (void)seed_run(request, sometimes);
         (void)fflush(stdout);
         _exit(EXIT_SUCCESS);
@@ -188,12 +227,29 @@ static bool seed_run_apart(const struct request *request, uint64_t *sometimes)
         perror("kith-sim");
         exit(EXIT_FAILURE);
     }
-    if (WIFSIGNALED(status)) {
+    if (WIFSIGNALED(status) && !request->is_silent) {
         (void)printf("seed %" PRIu64 " ended by signal %d\n", request->options.seed,
                      WTERMSIG(status));
         sim_replay_show(&request->options, 0);
     }
     return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+}
+
+/* Leaves away each kind of trouble without which the seed fails as well. */
+static void seed_shrink(const struct request *request)
+{
+    uint64_t unused[SIM_SOMETIMES_COUNT] = { 0 };
+    struct request smaller = *request;
+    smaller.is_silent = true;
+    for (unsigned i = 0; i < SIM_TROUBLES; i++) {
+        uint32_t before = smaller.options.without;
+        smaller.options.without |= UINT32_C(1) << i;
+        if (seed_run_apart(&smaller, unused)) {
+            smaller.options.without = before;
+        }
+    }
+    (void)printf("with less trouble, ");
+    sim_replay_show(&smaller.options, 0);
 }
 
 static bool reached_all(const uint64_t *sometimes)
@@ -226,7 +282,12 @@ static int seeds_run(struct request *request)
     uint64_t first = request->options.seed;
     for (uint64_t i = 0; i < request->seeds && !(is_control && failed > 0); i++) {
         request->options.seed = first + i;
-        failed += seed_run_apart(request, sometimes) ? 0 : 1;
+        if (!seed_run_apart(request, sometimes)) {
+            failed += 1;
+            if (!is_control) {
+                seed_shrink(request);
+            }
+        }
     }
     if (is_control) {
         (void)printf(failed > 0 ? "found by seed %" PRIu64 "\n"

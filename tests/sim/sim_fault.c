@@ -19,9 +19,27 @@
 /* Keys are known for seven days of the wall clock. */
 #define LEAPS_MOST_MS (INT64_C(6) * 24 * 3600 * 1000)
 
-struct sim_swarm sim_swarm_draw(uint64_t seed)
+const char *const sim_troubles[SIM_TROUBLES] = { "loss",   "twice", "late",     "slow", "apart",
+                                                 "kill",   "power", "blackout", "stop", "leaps",
+                                                 "errors", "full",  "frozen",   "small" };
+
+/* In the order of sim_troubles. */
+static void troubles_drop(struct sim_swarm *swarm, uint32_t without)
 {
-    struct sim_random random = sim_stream(seed, 1);
+    bool *const places[SIM_TROUBLES] = {
+        &swarm->has_loss,   &swarm->has_twice, &swarm->has_late,   &swarm->has_slow,
+        &swarm->has_apart,  &swarm->has_kill,  &swarm->has_power,  &swarm->has_blackout,
+        &swarm->has_stop,   &swarm->has_leaps, &swarm->has_errors, &swarm->has_full,
+        &swarm->has_frozen, &swarm->has_small,
+    };
+    for (unsigned i = 0; i < SIM_TROUBLES; i++) {
+        *places[i] = *places[i] && (without >> i & 1U) == 0;
+    }
+}
+
+struct sim_swarm sim_swarm_draw(const struct sim_options *options)
+{
+    struct sim_random random = sim_stream(options->seed, 1);
     struct sim_swarm swarm = { .is_event_clock = sim_chance(&random, 450) };
     swarm.has_loss = sim_chance(&random, 400);
     swarm.has_twice = sim_chance(&random, 400);
@@ -38,6 +56,7 @@ struct sim_swarm sim_swarm_draw(uint64_t seed)
     swarm.has_frozen = sim_chance(&random, 300);
     swarm.has_small = sim_chance(&random, 400);
     swarm.consumer_shards = sim_chance(&random, 200) ? 2 : 1;
+    troubles_drop(&swarm, options->without);
     return swarm;
 }
 

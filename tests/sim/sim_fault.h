@@ -6,7 +6,10 @@
 
 #include "tests/sim/sim_world.h"
 
-struct sim_swarm sim_swarm_draw(uint64_t seed);
+#define SIM_TROUBLES 14
+/* Their names. */
+extern const char *const sim_troubles[SIM_TROUBLES];
+struct sim_swarm sim_swarm_draw(const struct sim_options *options);
 /* The network as the swarm has it. */
 struct sim_weather sim_weather_draw(const struct sim_swarm *swarm, struct sim_random *random);
 /* Before anything has started: blows that fall while the stores are made. */

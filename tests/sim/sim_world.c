@@ -214,7 +214,7 @@ static void world_open(struct sim_world *world, const struct sim_options *option
 {
     uint64_t seed = options->seed;
     struct sim_random topology = sim_stream(seed, 2);
-    *world = (struct sim_world){ .options = *options, .swarm = sim_swarm_draw(seed) };
+    *world = (struct sim_world){ .options = *options, .swarm = sim_swarm_draw(options) };
     current = world;
     world->faults = sim_stream(seed, 3);
     world->turns = sim_stream(seed, 4);

@@ -37,6 +37,7 @@ struct sim_options {
     bool traces;
     bool keeps; /* the folder, where something fails */
     enum sim_control control;
+    uint32_t without;   /* bit i: without the ith trouble of sim_troubles, whatever the seed says */
     const char *parent; /* where the folder is made */
 };
 
