@@ -226,6 +226,18 @@ static unsigned owner_find(const struct sim_disk *disk, const char *path)
     return i;
 }
 
+/* Where a file that is gone stood, or a new place. */
+static struct file *place_find(struct sim_disk *disk)
+{
+    for (size_t i = 0; i < disk->file_count; i++) {
+        if (disk->files[i].inode == 0) {
+            return &disk->files[i];
+        }
+    }
+    assert(disk->file_count < FILES_MAX);
+    return &disk->files[disk->file_count++];
+}
+
 /* NULL: none of those that are looked after. */
 static struct file *file_find(struct sim_disk *disk, int descriptor)
 {
@@ -243,12 +255,12 @@ static struct file *file_find(struct sim_disk *disk, int descriptor)
     struct file file = { .device = found.st_dev, .inode = found.st_ino };
     (void)snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
     ssize_t size = readlink(link, file.path, sizeof file.path - 1);
-    assert(size > 0 && disk->file_count < FILES_MAX);
+    assert(size > 0);
     file.owner = owner_find(disk, file.path);
     if (file.owner < SIM_DISK_OWNERS_MAX) {
         content_read(descriptor, &file.synced);
     }
-    struct file *added = &disk->files[disk->file_count++];
+    struct file *added = place_find(disk);
     *added = file;
     return added->owner < SIM_DISK_OWNERS_MAX ? added : NULL;
 }
@@ -338,11 +350,11 @@ bool sim_disk_is_armed(const struct sim_disk *disk, unsigned owner)
 /* It was removed: what has its number from now on is another. */
 static void file_forget(struct file *file)
 {
-    file->owner = SIM_DISK_OWNERS_MAX;
-    file->inode = 0;
     changes_drop(file);
+    free(file->changes);
     image_release(&file->synced);
     image_release(&file->left);
+    *file = (struct file){ .owner = SIM_DISK_OWNERS_MAX };
 }
 
 /* A name is given at once and for good; one that was given after the blow, never was. */
@@ -603,6 +615,20 @@ int fdatasync(int descriptor)
 int fsync(int descriptor)
 {
     return fdatasync(descriptor);
+}
+
+/* Its number may be another file's from now on. */
+int unlink(const char *path)
+{
+    struct stat found;
+    bool is_there = current != NULL && stat(path, &found) == 0;
+    for (size_t i = 0; is_there && i < current->file_count; i++) {
+        struct file *file = &current->files[i];
+        if (file->inode == found.st_ino && file->device == found.st_dev) {
+            file_forget(file);
+        }
+    }
+    return (int)syscall(SYS_unlink, path);
 }
 
 int rename(const char *from, const char *to)
