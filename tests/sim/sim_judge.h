@@ -4,6 +4,7 @@
  *   sim_judge_events.c     what was sent in, and what became of each piece of it
  *   sim_judge_points.c     what was earned, spent, granted and taken back
  *   sim_judge_segments.c   who belongs where, counted again
+ *   sim_judge_history.c    the same and schedules, moment by moment, under the event clock
  *   sim_judge_campaign.c   who was written to, and the lines and letters that left
  *   sim_judge_report.c     what it all adds up to
  */
@@ -30,6 +31,12 @@ struct sim_judge {
     struct sim_accepted *accepted; /* in their order */
 };
 
+/* As the services know it: events up to a position, at an instant. */
+struct sim_moment {
+    uint64_t seq;
+    int64_t at_ms;
+};
+
 /* The name of a node as sentences have it; static. */
 const char *sim_node_name(const struct sim_node *node);
 /* The customer's number. SIM_CUSTOMERS_MAX: nobody's. */
@@ -39,6 +46,10 @@ unsigned sim_text_find(const char *text, const char *const *texts, unsigned coun
 void sim_judge_events(struct sim_judge *judge);
 void sim_judge_points(struct sim_judge *judge);
 void sim_judge_segments(struct sim_judge *judge);
+/* By the rules, from the events. */
+bool sim_belongs(const struct sim_judge *judge, unsigned customer, unsigned segment,
+                 struct sim_moment moment);
+void sim_judge_history(struct sim_judge *judge);
 void sim_judge_campaign(struct sim_judge *judge);
 void sim_judge_report(struct sim_judge *judge);
 

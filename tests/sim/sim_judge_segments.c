@@ -7,12 +7,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* As the services know it: events up to a position, at an instant. */
-struct moment {
-    uint64_t seq;
-    int64_t at_ms;
-};
-
 /* ---- the rules, written a second time */
 
 struct window {
@@ -22,7 +16,7 @@ struct window {
 
 /* Purchases of (at - days, at]. */
 static struct window purchases_of(const struct sim_judge *judge, unsigned customer,
-                                  struct moment moment, int64_t days)
+                                  struct sim_moment moment, int64_t days)
 {
     struct window window = { .count = 0 };
     for (size_t i = 0; i < judge->accepted_count; i++) {
@@ -39,7 +33,7 @@ static struct window purchases_of(const struct sim_judge *judge, unsigned custom
 }
 
 /* What was said last: by when it happened, and of one instant what came later. */
-static bool is_gold(const struct sim_judge *judge, unsigned customer, struct moment moment)
+static bool is_gold(const struct sim_judge *judge, unsigned customer, struct sim_moment moment)
 {
     const struct sim_story *newest = NULL;
     for (size_t i = 0; i < judge->accepted_count; i++) {
@@ -54,8 +48,8 @@ static bool is_gold(const struct sim_judge *judge, unsigned customer, struct mom
     return newest != NULL && strcmp(newest->value, "gold") == 0;
 }
 
-static bool belongs(const struct sim_judge *judge, unsigned customer, unsigned segment,
-                    struct moment moment)
+bool sim_belongs(const struct sim_judge *judge, unsigned customer, unsigned segment,
+                 struct sim_moment moment)
 {
     switch (segment) {
     case 0:
@@ -100,8 +94,8 @@ static void move_judge(struct standing *standing, const struct sim_fact *fact, b
                  standing->node->shard, fact->seq);
     }
     bool *is_member = &standing->is_member[customer][segment];
-    struct moment moment = { .seq = fact->fact->cause, .at_ms = fact->fact->recorded_at_ms };
-    if (*is_member == enters || belongs(judge, customer, segment, moment) != enters) {
+    struct sim_moment moment = { .seq = fact->fact->cause, .at_ms = fact->fact->recorded_at_ms };
+    if (*is_member == enters || sim_belongs(judge, customer, segment, moment) != enters) {
         sim_fail(judge->world,
                  "segmentation/%" PRIu32 ", fact %" PRIu64 ": %s is said to have %s %s, %s",
                  standing->node->shard, fact->seq, judge->clients->customers[customer],
@@ -180,8 +174,8 @@ static bool is_listed(const Kith__V1__ListReply *reply, const char *customer)
 static void list_judge(const struct standing *standing, const struct sim_command *command)
 {
     const struct sim_judge *judge = standing->judge;
-    struct moment before = { .seq = UINT64_MAX };
-    struct moment after = { .seq = UINT64_MAX };
+    struct sim_moment before = { .seq = UINT64_MAX };
+    struct sim_moment after = { .seq = UINT64_MAX };
     Kith__V1__ListReply *reply =
         kith__v1__list_reply__unpack(NULL, command->answer_size, command->answer);
     now_find(standing, &before.at_ms, &after.at_ms);
@@ -194,9 +188,9 @@ static void list_judge(const struct standing *standing, const struct sim_command
             continue;
         }
         bool is_there = is_listed(reply, judge->clients->customers[i]);
-        bool should = belongs(judge, i, command->subject, after);
+        bool should = sim_belongs(judge, i, command->subject, after);
         /* What changes in these very moments is seen by some and not by others. */
-        bool is_sure = should == belongs(judge, i, command->subject, before);
+        bool is_sure = should == sim_belongs(judge, i, command->subject, before);
         if (is_there != standing->is_member[i][command->subject] ||
             (is_sure && is_there != should)) {
             sim_fail(judge->world, "%s is%s listed in %s, and by the events should%s be",
