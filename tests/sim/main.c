@@ -268,6 +268,16 @@ static bool reached_all(const uint64_t *sometimes)
     return is_all;
 }
 
+/* False: it failed, and has said so. */
+static bool seed_try(const struct request *request, uint64_t *sometimes)
+{
+    bool is_fine = seed_run_apart(request, sometimes);
+    if (!is_fine && request->options.control == SIM_CONTROL_NONE) {
+        seed_shrink(request);
+    }
+    return is_fine;
+}
+
 static int seeds_run(struct request *request)
 {
     size_t size = SIM_SOMETIMES_COUNT * sizeof(uint64_t);
@@ -282,12 +292,7 @@ static int seeds_run(struct request *request)
     uint64_t first = request->options.seed;
     for (uint64_t i = 0; i < request->seeds && !(is_control && failed > 0); i++) {
         request->options.seed = first + i;
-        if (!seed_run_apart(request, sometimes)) {
-            failed += 1;
-            if (!is_control) {
-                seed_shrink(request);
-            }
-        }
+        failed += seed_try(request, sometimes) ? 0 : 1;
     }
     if (is_control) {
         (void)printf(failed > 0 ? "found by seed %" PRIu64 "\n"

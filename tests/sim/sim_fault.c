@@ -141,12 +141,8 @@ static void node_stop(struct sim_world *world)
     }
     sim_log(world, "%s/%" PRIu32 " stops", node->definition->name, node->shard);
     sim_sometimes(world, SIM_STOPPED_AND_STARTED);
-    world->running = node;
-    enum status status = shell_stop(node->shell);
-    world->running = NULL;
-    if (status != STATUS_OK) {
-        sim_fail(world, "%s: its stop ends with %s", node->definition->name,
-                 status_code_text(status));
+    if (!sim_node_stop(node)) {
+        return;
     }
     if (!sim_disk_is_struck(world->disk, node->number)) {
         sim_node_close(node);

@@ -53,20 +53,16 @@ static void move_add(struct history *history, const Kith__V1__Fact *fact)
     kith__v1__segment_exited__free_unpacked(left, NULL);
 }
 
-static void moves_read(struct history *history)
+/* Of one shard. */
+static void facts_read(struct history *history, const struct sim_facts *facts)
 {
-    for (uint32_t shard = 0; shard < sim_shards_of(history->judge->world, "segmentation");
-         shard++) {
-        const struct sim_node *node = sim_node_find(history->judge->world, "segmentation", shard);
-        const struct sim_facts *facts = &history->judge->facts[node->number];
-        history->moves = memory_resize(history->moves, (history->count + facts->count + 1) *
-                                                           sizeof *history->moves);
-        for (size_t i = 0; i < facts->count; i++) {
-            uint32_t type = facts->facts[i].fact->type;
-            if (type == KITH__V1__FACT_TYPE__FACT_SEGMENT_ENTERED ||
-                type == KITH__V1__FACT_TYPE__FACT_SEGMENT_EXITED) {
-                move_add(history, facts->facts[i].fact);
-            }
+    history->moves =
+        memory_resize(history->moves, (history->count + facts->count + 1) * sizeof *history->moves);
+    for (size_t i = 0; i < facts->count; i++) {
+        uint32_t type = facts->facts[i].fact->type;
+        if (type == KITH__V1__FACT_TYPE__FACT_SEGMENT_ENTERED ||
+            type == KITH__V1__FACT_TYPE__FACT_SEGMENT_EXITED) {
+            move_add(history, facts->facts[i].fact);
         }
     }
 }
@@ -198,7 +194,10 @@ void sim_judge_history(struct sim_judge *judge)
         return;
     }
     history.end_ms = facts->facts[facts->count - 1].fact->recorded_at_ms;
-    moves_read(&history);
+    for (uint32_t shard = 0; shard < sim_shards_of(judge->world, "segmentation"); shard++) {
+        node = sim_node_find(judge->world, "segmentation", shard);
+        facts_read(&history, &judge->facts[node->number]);
+    }
     for (size_t i = 0; i < judge->accepted_count; i++) {
         event_judge(&history, &judge->accepted[i]);
     }

@@ -268,16 +268,15 @@ void sim_node_close(struct sim_node *node)
     node->wake_number += 1;
 }
 
-void sim_node_stop(struct sim_node *node)
+bool sim_node_stop(struct sim_node *node)
 {
     node->world->running = node;
     enum status status = shell_stop(node->shell);
     node->world->running = NULL;
     if (status != STATUS_OK) {
-        sim_fail(node->world, "%s/%" PRIu32 ": its stop ends with %s", node->definition->name,
-                 node->shard, status_code_text(status));
+        turn_failed(node, status);
     }
-    sim_node_close(node);
+    return status == STATUS_OK;
 }
 
 /* ---- looking */

@@ -173,8 +173,9 @@ void sim_node_open(struct sim_node *node);
 void sim_node_turn(struct sim_node *node);
 /* Ends it without a word. What its disk keeps is the disk's business. */
 void sim_node_close(struct sim_node *node);
-/* As it should. */
-void sim_node_stop(struct sim_node *node);
+/* Makes it durable, as a service does before it ends as it should. False: its disk says no, and
+ * it ends without a word. */
+MUST_USE bool sim_node_stop(struct sim_node *node);
 /* Everything of its feeds is folded, and nothing is due. */
 bool sim_node_is_idle(struct sim_node *node);
 /* State is what its journal makes of it; for reporting, what the feeds make of it. */
