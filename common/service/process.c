@@ -63,7 +63,6 @@ static void store_options_fill(struct process *process, uint32_t shard)
         .map_bytes = process->own->state_map_bytes,
         .memtable_bytes_max = process->own->memtable_bytes_max,
         .checkpoint_records = process->own->checkpoint_records,
-        .has_flush_thread = true,
     };
     process->journal_options = (struct journal_options){
         .path = process->journal_path,
@@ -242,6 +241,7 @@ static enum status stores_open(struct server *server, const struct process_optio
         status = journal_open(&server->journal, &process->journal_options, refusal);
     }
     if (status == STATUS_OK) {
+        process->store_options.has_flush_thread = true;
         status = store_open(&server->store, &process->store_options, refusal);
     }
     return status;

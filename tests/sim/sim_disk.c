@@ -398,8 +398,14 @@ void sim_disk_restore(struct sim_disk *disk, unsigned owner)
     disk->owners[owner].is_struck = false;
     for (size_t i = 0; i < disk->file_count; i++) {
         struct file *file = &disk->files[i];
-        if (file->owner == owner && file->is_struck) {
+        if (file->owner != owner) {
+            continue;
+        }
+        if (file->is_struck) {
             file_restore(disk, file);
+        } else { /* it was made after the blow: it never was */
+            (void)syscall(SYS_unlink, file->path);
+            file_forget(file);
         }
     }
 }
@@ -456,17 +462,6 @@ struct sim_disk_counters sim_disk_counters_of(const struct sim_disk *disk)
 
 /* ---- what is caught */
 
-/* State is made in its place, and LMDB syncs a new file with its first commit only: a blow before
- * that leaves a file that no start takes. Nothing is lost with it, but it must be taken away by
- * hand. So it comes whole here. */
-static bool is_in_the_making(const struct file *file)
-{
-    static const char name[] = "/state.mdb";
-    size_t size = strlen(file->path);
-    return file->syncs == 0 && size > sizeof name &&
-           strcmp(file->path + size - (sizeof name - 1), name) == 0;
-}
-
 /* A file that was never synced at all is none, which anybody would see. */
 static bool is_forgotten(const struct file *file)
 {
@@ -479,7 +474,7 @@ static bool sync_note(struct file *file)
     struct owner *owner = &current->owners[file->owner];
     current->counters.syncs += 1;
     file->syncs += 1;
-    if (owner->syncs_left > 0 && !is_in_the_making(file)) {
+    if (owner->syncs_left > 0) {
         owner->syncs_left -= 1;
         if (owner->syncs_left == 0) {
             owner->errors += 1;
@@ -501,11 +496,6 @@ static void change_note(struct file *file, const struct change *change, bool is_
 {
     struct owner *owner = &current->owners[file->owner];
     current->counters.writes += 1;
-    if (is_in_the_making(file)) {
-        change_apply(change, &file->synced);
-        free(change->bytes);
-        return;
-    }
     if (is_synced && !owner->is_struck && !is_forgotten(file)) {
         /* Written with O_DSYNC: safe when the call returns, and it alone. What waits for a sync
          * in the same place would be older, and LMDB has nothing there. */
