@@ -92,3 +92,11 @@ if(KITH_FUZZ)
   # fuzzer-no-link: the code is instrumented, but only the fuzz targets get libFuzzer's main().
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
+
+if(KITH_COVERAGE)
+  if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "KITH_COVERAGE needs clang; use: cmake --preset coverage")
+  endif()
+  add_compile_options(-fprofile-instr-generate -fcoverage-mapping)
+  add_link_options(-fprofile-instr-generate)
+endif()

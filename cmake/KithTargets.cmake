@@ -116,7 +116,7 @@ endfunction()
 
 # kith_fuzz_target(NAME fuzz_x [LINK <name>...]): tests/fuzz/fuzz_x.c, which defines
 # LLVMFuzzerTestOneInput(); seeds stand in tests/fuzz/corpus/fuzz_x/. Only built for fuzzing, all
-# by the target fuzz_targets.
+# by the target fuzz_targets; tests/fuzz/run runs them.
 function(kith_fuzz_target)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME" "LINK")
   if(NOT KITH_FUZZ)
@@ -131,16 +131,4 @@ function(kith_fuzz_target)
     add_custom_target(fuzz_targets)
   endif()
   add_dependencies(fuzz_targets ${arg_NAME})
-  # What a run finds goes to the build folder; the seeds in the tree are only read.
-  set(found "${CMAKE_BINARY_DIR}/fuzz/${arg_NAME}")
-  set(seeds "${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${arg_NAME}")
-  file(MAKE_DIRECTORY "${found}")
-  if(NOT EXISTS "${seeds}")
-    set(seeds)
-  endif()
-  add_test(NAME fuzz.${arg_NAME}
-           COMMAND ${arg_NAME} -max_total_time=${KITH_FUZZ_SECONDS} -timeout=10
-                   "-artifact_prefix=${found}/" "${found}" ${seeds})
-  math(EXPR limit "${KITH_FUZZ_SECONDS} + 120")
-  set_tests_properties(fuzz.${arg_NAME} PROPERTIES LABELS fuzz TIMEOUT ${limit})
 endfunction()

@@ -1,4 +1,5 @@
 /* link: common_journal common_base kith_proto */
+/* covers: common/journal/block_header.c common/journal/block_raw.c common/journal/block_read.c */
 /*
  * Hostile bytes as a block: decoding gives a status, reads nothing that is not there, and
  * accepts nothing that protobuf-c would not read as well.

@@ -1,12 +1,18 @@
 /* link: campaign_service */
+/* covers: services/campaign/campaign_codec.c services/campaign/campaign_codec_rules.c
+ *         services/campaign/campaign_record.c services/campaign/campaign_request.c
+ *         services/campaign/campaign_key.c */
 /*
  * Bodies of commands, questions, facts and private records from any bytes. The first byte
  * chooses; what is taken must be within campaign's bounds, and come back from its own encoding.
  */
 #include "common/wire/message.h"
+#include "kith/v1/block.pb-c.h"
+#include "kith/v1/campaign_private.pb-c.h"
 #include "services/campaign/campaign_codec.h"
 #include "services/campaign/campaign_record.h"
 #include "services/campaign/campaign_request.h"
+#include "tests/fuzz/message_maker.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -15,6 +21,25 @@
 #define ARENA_BYTES (4 * 1024 * 1024)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed);
+
+/* In the order of the cases below. */
+static const ProtobufCMessageDescriptor *const messages[] = {
+    &kith__v1__trigger_request__descriptor,
+    &kith__v1__campaign_record__descriptor,
+    &kith__v1__segment_entered__descriptor,
+    &kith__v1__segment_exited__descriptor,
+    &kith__v1__rules_changed__descriptor,
+    &kith__v1__dispatch__descriptor,
+    &kith__v1__dispatch__descriptor,
+    &kith__v1__dispatch__descriptor,
+    &kith__v1__dispatch__descriptor,
+    &kith__v1__decisions_request__descriptor,
+    &kith__v1__dispatch_request__descriptor,
+    &kith__v1__dispatch_message__descriptor,
+    NULL,
+};
+#define KIND_COUNT (sizeof messages / sizeof messages[0])
 
 /* A request is refused with a sentence, or taken whole. */
 static void outcome_check(enum status status, const struct refusal *refusal)
@@ -41,6 +66,8 @@ static void requests_try(struct span body, struct arena *arena)
     outcome_check(campaign_dispatch_decode(body, arena, &dispatch, &refusal), &refusal);
     refusal_init(&refusal);
     outcome_check(campaign_settle_decode(body, arena, &refusal), &refusal);
+    refusal_init(&refusal);
+    outcome_check(campaign_campaigns_decode(body, arena, &refusal), &refusal);
 }
 
 /* The encoding of what was read reads as the same. */
@@ -110,6 +137,20 @@ static void rules_try(struct span body, struct arena *arena)
     }
 }
 
+/* A key has one encoding. */
+static void keys_try(struct span bytes)
+{
+    struct span name = { 0 };
+    struct customer_id customer = { .bytes = { 0 } };
+    if (campaign_key_name_decode(bytes, &name) == STATUS_OK) {
+        assert(name.size >= 1 && name.size <= LIMIT_ID_BYTES && name.size < bytes.size);
+    }
+    if (campaign_key_customer_decode(bytes, &name, &customer) == STATUS_OK) {
+        struct campaign_key again = campaign_key_of_customer(name, customer);
+        assert(span_equal(campaign_key_span(&again), bytes));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0) {
@@ -118,8 +159,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena arena;
     arena_init(&arena, ARENA_BYTES);
     struct span body = span_of(data + 1, size - 1);
-    switch (data[0] % 9) {
+    size_t kind = data[0] % KIND_COUNT;
+    switch (kind) {
     case 0:
+    case 9:
+    case 10:
         requests_try(body, &arena);
         break;
     case 1:
@@ -132,12 +176,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         moved_try(body, &arena, FACT_SEGMENT_EXITED);
         break;
     case 4:
+    case 11:
         rules_try(body, &arena);
         break;
+    case 12:
+        keys_try(body);
+        break;
     default:
-        decision_try(body, &arena, FACT_DISPATCH_INTENDED + data[0] % 9U - 5U);
+        decision_try(body, &arena, FACT_DISPATCH_INTENDED + (uint32_t)kind - 5U);
         break;
     }
     arena_release(&arena);
     return 0;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed)
+{
+    static const struct message_kinds kinds = { .messages = messages,
+                                                .count = KIND_COUNT,
+                                                .inner = &kith__v1__campaigns__descriptor };
+    return message_mutate_in_place(&kinds, data, size, size_max, seed);
 }

@@ -1,4 +1,6 @@
 /* link: common_event common_wire */
+/* covers: common/event/event_codec.c common/event/event_part.c common/event/event_check.c
+ *         common/base/field.c */
 /*
  * Events and accepted events from any bytes. What is taken as an event must be one for
  * protobuf-c as well, must come back from its own encoding, and must survive being accepted.
@@ -6,11 +8,14 @@
 #include "common/event/event_codec.h"
 #include "common/wire/pb.h"
 #include "kith/v1/event.pb-c.h"
+#include "kith/v1/ingestion.pb-c.h"
+#include "tests/fuzz/message_maker.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed);
 
 /* Room for two lists of attributes: clear ones and personal ones. */
 #define ARENA_BYTES (2 * LIMIT_ATTRIBUTES * sizeof(struct attribute))
@@ -88,4 +93,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     arena_release(&arena);
     arena_release(&arena_again);
     return 0;
+}
+
+/* Now and then an input begins anew as a sound message. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed)
+{
+    struct buffer out = { .data = data, .limit = size_max };
+    if (seed % 4 != 0) {
+        return LLVMFuzzerMutate(data, size, size_max);
+    }
+    return message_make(seed % 8 == 0 ? &kith__v1__event__descriptor
+                                      : &kith__v1__event_accepted__descriptor,
+                        &kith__v1__attribute__descriptor, seed, &out);
 }

@@ -1,12 +1,18 @@
 /* link: loyalty_service */
+/* covers: services/loyalty/loyalty_codec.c services/loyalty/loyalty_request.c
+ *         services/loyalty/loyalty_batch.c services/loyalty/loyalty_key.c */
 /*
  * Bodies of commands, questions and facts from any bytes. The first byte chooses; what is
  * taken must be within the ledger's bounds, and a fact must come back from its own encoding.
  */
 #include "common/wire/message.h"
+#include "kith/v1/block.pb-c.h"
+#include "kith/v1/loyalty.pb-c.h"
+#include "kith/v1/loyalty_private.pb-c.h"
 #include "services/loyalty/loyalty_batch.h"
 #include "services/loyalty/loyalty_codec.h"
 #include "services/loyalty/loyalty_request.h"
+#include "tests/fuzz/message_maker.h"
 
 #include <assert.h>
 #include <string.h>
@@ -14,6 +20,25 @@
 #define ARENA_BYTES (4 * 1024 * 1024)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed);
+
+/* In the order of the cases below. */
+static const ProtobufCMessageDescriptor *const messages[] = {
+    &kith__v1__spend_request__descriptor,
+    &kith__v1__reverse_request__descriptor,
+    &kith__v1__statement_request__descriptor,
+    &kith__v1__programmes__descriptor,
+    &kith__v1__post_request__descriptor,
+    &kith__v1__points_posted__descriptor,
+    &kith__v1__points_posted__descriptor,
+    &kith__v1__points_posted__descriptor,
+    &kith__v1__points_posted__descriptor,
+    &kith__v1__rules_changed__descriptor,
+    &kith__v1__accounts_request__descriptor,
+    &kith__v1__loyalty_record__descriptor,
+    NULL,
+};
+#define KIND_COUNT (sizeof messages / sizeof messages[0])
 
 /* A request is refused with a sentence, or taken whole. */
 static void outcome_check(enum status status, const struct refusal *refusal)
@@ -119,12 +144,56 @@ static void rules_try(struct span body, struct arena *arena)
     if (loyalty_rules_decode(body, arena, &rules) != STATUS_OK) {
         return;
     }
+    struct buffer again;
+    buffer_init(&again, LOYALTY_COMPILED_BYTES);
+    enum status status = loyalty_rules_encode(&rules, &again);
+    assert(status == STATUS_OK || status == STATUS_LIMIT);
+    if (status == STATUS_OK) {
+        struct loyalty_rules back = { 0 };
+        status = loyalty_rules_decode(buffer_span(&again), arena, &back);
+        assert(status == STATUS_OK && back.programme_count == rules.programme_count);
+    }
+    buffer_release(&again);
     for (size_t i = 0; i < rules.programme_count; i++) {
         for (size_t j = 0; j < rules.programmes[i].rule_count; j++) {
             const struct loyalty_earn_rule *rule = &rules.programmes[i].rules[j];
             int64_t points = loyalty_core_points(rule, LIMIT_AMOUNT - 1);
             assert(points >= 0 && points <= LIMIT_AMOUNT);
         }
+    }
+}
+
+static void record_try(struct span body, struct arena *arena)
+{
+    struct customer_id customer = { .bytes = { 0 } };
+    if (loyalty_customer_seen_decode(body, arena, &customer) == STATUS_OK) {
+        struct buffer again;
+        buffer_init(&again, LIMIT_RECORD_BYTES);
+        loyalty_customer_seen_encode(customer, &again);
+        struct customer_id back = { .bytes = { 0 } };
+        enum status status = loyalty_customer_seen_decode(buffer_span(&again), arena, &back);
+        assert(status == STATUS_OK && customer_id_equal(back, customer));
+        buffer_release(&again);
+    }
+}
+
+/* A key has one encoding. */
+static void keys_try(struct span bytes)
+{
+    struct loyalty_account_key account = { .programme = 0 };
+    struct loyalty_own_key own = { .programme = 0 };
+    struct loyalty_entry_key entry = { .number = 0 };
+    if (loyalty_account_key_decode(bytes, &account) == STATUS_OK) {
+        struct loyalty_account_key_bytes again = loyalty_account_key_encode(account);
+        assert(span_equal(span_of(again.bytes, sizeof again.bytes), bytes));
+    }
+    if (loyalty_own_key_decode(bytes, &own) == STATUS_OK) {
+        struct loyalty_own_key_bytes again = loyalty_own_key_encode(own);
+        assert(span_equal(span_of(again.bytes, sizeof again.bytes), bytes));
+    }
+    if (loyalty_entry_key_decode(bytes, &entry) == STATUS_OK) {
+        struct loyalty_entry_key_bytes again = loyalty_entry_key_encode(entry);
+        assert(span_equal(span_of(again.bytes, sizeof again.bytes), bytes));
     }
 }
 
@@ -136,7 +205,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena arena;
     arena_init(&arena, ARENA_BYTES);
     struct span body = span_of(data + 1, size - 1);
-    switch (data[0] % 9) {
+    size_t kind = data[0] % KIND_COUNT;
+    switch (kind) {
     case 0:
         spend_try(body, &arena);
         break;
@@ -144,18 +214,34 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         reverse_try(body, &arena);
         break;
     case 2:
+    case 10:
         questions_try(body, &arena);
         break;
     case 3:
+    case 9:
         rules_try(body, &arena);
         break;
     case 4:
         batch_try(body, &arena);
         break;
+    case 11:
+        record_try(body, &arena);
+        break;
+    case 12:
+        keys_try(body);
+        break;
     default:
-        posting_try(body, &arena, FACT_POINTS_EARNED + data[0] % 9U - 5U);
+        posting_try(body, &arena, FACT_POINTS_EARNED + (uint32_t)kind - 5U);
         break;
     }
     arena_release(&arena);
     return 0;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed)
+{
+    static const struct message_kinds kinds = { .messages = messages,
+                                                .count = KIND_COUNT,
+                                                .inner = &kith__v1__programmes__descriptor };
+    return message_mutate_in_place(&kinds, data, size, size_max, seed);
 }

@@ -1,4 +1,5 @@
 /* link: kith_parts */
+/* covers: cli/map.c cli/map_reading.c */
 /*
  * Any bytes as a map: a map within its bounds that rows can be read with, or a sentence that
  * names a line.

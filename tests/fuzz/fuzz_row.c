@@ -1,4 +1,5 @@
 /* link: kith_parts */
+/* covers: cli/row_reader.c cli/row_cells.c cli/row_json.c cli/row_event.c */
 /*
  * Any bytes as a file of rows, in each format: every byte belongs to a row, to a line without
  * anything in it, or to the header; every row becomes an event that ingestion would read, or

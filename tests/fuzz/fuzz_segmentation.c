@@ -1,18 +1,35 @@
 /* link: segmentation_service common_wire */
+/* covers: services/segmentation/segmentation_codec.c services/segmentation/segmentation_record.c
+ *         services/segmentation/segmentation_request.c services/segmentation/segmentation_key.c
+ *         common/rules/rules.c common/rules/rules_text.c */
 /*
  * Segmentation's messages from any bytes: rules, private records, facts and questions. What is
  * taken comes back from its own encoding, and rules that are taken can be read and evaluated.
  */
 #include "common/rules/rules_text.h"
 #include "common/wire/message.h"
+#include "kith/v1/block.pb-c.h"
+#include "kith/v1/segmentation.pb-c.h"
+#include "kith/v1/segmentation_private.pb-c.h"
 #include "services/segmentation/segmentation_codec.h"
 #include "services/segmentation/segmentation_record.h"
 #include "services/segmentation/segmentation_request.h"
+#include "tests/fuzz/message_maker.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed);
+
+/* In the order of the cases below. */
+static const ProtobufCMessageDescriptor *const messages[] = {
+    &kith__v1__segment_rules__descriptor,   &kith__v1__segmentation_record__descriptor,
+    &kith__v1__segment_entered__descriptor, &kith__v1__list_request__descriptor,
+    &kith__v1__rules_changed__descriptor,   &kith__v1__segment_exited__descriptor,
+    &kith__v1__why_request__descriptor,     NULL,
+};
+#define KIND_COUNT (sizeof messages / sizeof messages[0])
 
 #define ARENA_BYTES ((size_t)16 * 1024 * 1024)
 #define TEXT_BYTES (256 * 1024)
@@ -138,6 +155,38 @@ static void questions_try(struct span bytes, struct arena *arena)
     assert(status == STATUS_MALFORMED || id_text_is_valid(why.customer));
 }
 
+/* A key has one encoding. */
+static void keys_try(struct span bytes)
+{
+    struct customer_id customer = { .bytes = { 0 } };
+    struct segmentation_event_key event = { .number = 0 };
+    struct segmentation_due_key due = { .at_ms = 0 };
+    uint16_t feature = 0;
+    uint32_t segment = 0;
+    struct span text = { 0 };
+    struct segmentation_key again = { .size = bytes.size };
+    if (segmentation_customer_key_decode(bytes, &customer) == STATUS_OK) {
+        again = segmentation_customer_key(customer);
+        assert(span_equal(segmentation_key_span(&again), bytes));
+    }
+    if (segmentation_event_key_decode(bytes, &event) == STATUS_OK) {
+        again = segmentation_event_key_encode(event);
+        assert(span_equal(segmentation_key_span(&again), bytes));
+    }
+    if (segmentation_due_key_decode(bytes, &due) == STATUS_OK) {
+        again = segmentation_due_key_encode(due);
+        assert(span_equal(segmentation_key_span(&again), bytes));
+    }
+    if (segmentation_member_key_decode(bytes, &segment, &text) == STATUS_OK) {
+        again = segmentation_member_key(segment, text);
+        assert(span_equal(segmentation_key_span(&again), bytes));
+    }
+    enum status status = segmentation_feature_key_decode(bytes, &feature);
+    assert((status == STATUS_OK) == (bytes.size == SEGMENTATION_CUSTOMER_BYTES + sizeof feature));
+    status = segmentation_membership_key_decode(bytes, &segment);
+    assert((status == STATUS_OK) == (bytes.size == SEGMENTATION_CUSTOMER_BYTES + sizeof segment));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0) {
@@ -146,7 +195,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena arena;
     arena_init(&arena, ARENA_BYTES);
     struct span bytes = span_of(data + 1, size - 1);
-    switch (data[0] % 4) {
+    switch (data[0] % KIND_COUNT) {
     case 0:
         rules_try(bytes, &arena);
         break;
@@ -154,7 +203,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         record_try(bytes, &arena);
         break;
     case 2:
+    case 4:
+    case 5:
         facts_try(bytes, &arena);
+        break;
+    case 7:
+        keys_try(bytes);
         break;
     default:
         questions_try(bytes, &arena);
@@ -162,4 +216,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     arena_release(&arena);
     return 0;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed)
+{
+    static const struct message_kinds kinds = { .messages = messages,
+                                                .count = KIND_COUNT,
+                                                .inner = &kith__v1__segment_rules__descriptor };
+    return message_mutate_in_place(&kinds, data, size, size_max, seed);
 }
