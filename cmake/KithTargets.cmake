@@ -84,18 +84,21 @@ function(kith_service)
   endif()
 endfunction()
 
-# kith_link_line(<out> <file> <default>...): what the comment `/* link: a b */` in the first ten
-# lines of a test file asks for. The file is then part of the configuration.
+# kith_link_line(<out> <file> <default>...): what the comments `/* link: a b */` in the first ten
+# lines of a test file ask for. The file is then part of the configuration.
 function(kith_link_line out file)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${file}")
   file(STRINGS "${file}" lines LIMIT_COUNT 10)
-  set(links ${ARGN})
+  set(links)
   foreach(line IN LISTS lines)
     if(line MATCHES "^/\\* link: *(.*[^ ]) *\\*/")
-      string(REGEX REPLACE "[ \t]+" ";" links "${CMAKE_MATCH_1}")
-      break()
+      string(REGEX REPLACE "[ \t]+" ";" words "${CMAKE_MATCH_1}")
+      list(APPEND links ${words})
     endif()
   endforeach()
+  if(NOT links)
+    set(links ${ARGN})
+  endif()
   set(${out} ${links} PARENT_SCOPE)
 endfunction()
 
