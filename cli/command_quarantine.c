@@ -133,11 +133,9 @@ static json_t *event_json(const struct event *event)
         output_put(object, "amount", money_json(&event->amount));
     }
     json_t *attributes = json_object();
-    char name[LIMIT_ID_BYTES + 1];
     for (size_t i = 0; i < event->attribute_count; i++) {
-        struct span text = event->attributes[i].name;
-        (void)snprintf(name, sizeof name, "%.*s", (int)text.size, (const char *)text.data);
-        output_put(attributes, name, attribute_json(&event->attributes[i]));
+        const struct attribute *attribute = &event->attributes[i];
+        output_put_named(attributes, attribute->name, attribute_json(attribute));
     }
     output_put(object, "attributes", attributes);
     return object;

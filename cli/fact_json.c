@@ -96,10 +96,7 @@ static void accepted_put(json_t *object, struct span body, struct arena *arena)
     json_t *attributes = json_object();
     for (size_t i = 0; i < event.attribute_count; i++) {
         const struct attribute *attribute = &event.attributes[i];
-        char name[LIMIT_ID_BYTES + 1];
-        (void)snprintf(name, sizeof name, "%.*s", (int)attribute->name.size,
-                       (const char *)attribute->name.data);
-        output_put(attributes, name, attribute_json(attribute));
+        output_put_named(attributes, attribute->name, attribute_json(attribute));
     }
     output_put(object, "attributes", attributes);
     output_put(object, "new_customer", json_boolean(event.new_customer));

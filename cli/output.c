@@ -55,6 +55,13 @@ json_t *output_text(struct span text)
     return value;
 }
 
+void output_put_named(json_t *object, struct span key, json_t *value)
+{
+    json_t *name = output_text(key);
+    output_put(object, json_string_value(name), value);
+    json_decref(name);
+}
+
 json_t *output_text_or_null(const char *text)
 {
     return text == NULL ? json_null() : output_text(span_of_text(text));

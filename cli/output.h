@@ -21,6 +21,8 @@
 
 /* The object with one more key. `value` is taken; both live on in `object`. */
 void output_put(json_t *object, const char *key, json_t *value);
+/* The same under a key from outside, which is shown as output_text shows it. */
+void output_put_named(json_t *object, struct span key, json_t *value);
 /* A text; bytes that are no UTF-8 as "0x" and hexadecimal digits. */
 json_t *output_text(struct span text);
 /* NULL and NULL's text are null. */

@@ -1,5 +1,5 @@
 /* link: common_config */
-/* covers: common/config/yaml_tree.c common/config/yaml_build.c common/config/yaml_fault.c */
+/* covers: common/config/yaml_build.c common/config/yaml_fault.c */
 /*
  * Any bytes as a config file: a tree within its bounds, or a sentence that names a line. The
  * tree is walked, so a node that dangles or a depth that was missed would be seen.

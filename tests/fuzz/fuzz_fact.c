@@ -41,7 +41,7 @@ static void fact_try(uint8_t type, uint8_t options, struct span body, struct are
     assert(json != NULL);
     char *text = json_dumps(json, JSON_COMPACT);
     assert(text != NULL);
-    json_t *again = json_loads(text, 0, NULL);
+    json_t *again = json_loads(text, JSON_ALLOW_NUL, NULL);
     assert(again != NULL && json_is_integer(json_object_get(again, "seq")));
     json_decref(again);
     free(text);

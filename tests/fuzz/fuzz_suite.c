@@ -1,5 +1,6 @@
 /* link: loyalty_service segmentation_service reporting_service campaign_service common_config */
 /* covers: common/config/suite.c common/config/config.c common/config/campaigns_config.c
+ *         common/config/yaml_tree.c
  *         services/loyalty/loyalty_config.c services/segmentation/segmentation_config.c
  *         services/reporting/reporting_config.c */
 /*

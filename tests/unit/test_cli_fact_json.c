@@ -6,6 +6,7 @@
 #include "common/base/limits.h"
 #include "common/wire/pb.h"
 #include "kith/v1/campaign.pb-c.h"
+#include "kith/v1/ingestion.pb-c.h"
 #include "kith/v1/segmentation.pb-c.h"
 
 #include <check.h>
@@ -180,6 +181,33 @@ END_TEST
 
 #define COUNT(rows) ((int)(sizeof(rows) / sizeof(rows)[0]))
 
+/* ---- events */
+
+START_TEST(texts_that_are_no_utf8_are_shown_as_digits)
+{
+    char broken[] = "\xff";
+    char type[] = "visit";
+    uint8_t hash[16] = { 1 };
+    Kith__V1__Attribute attribute = KITH__V1__ATTRIBUTE__INIT;
+    Kith__V1__Attribute *attributes[] = { &attribute };
+    attribute.name = broken;
+    attribute.value_case = KITH__V1__ATTRIBUTE__VALUE_TEXT;
+    attribute.text = broken;
+    Kith__V1__EventAccepted event = KITH__V1__EVENT_ACCEPTED__INIT;
+    event.source = broken;
+    event.id = broken;
+    event.type = type;
+    event.has_occurred_at_ms = 1;
+    event.n_attributes = 1;
+    event.attributes = attributes;
+    event.has_content_hash = 1;
+    event.content_hash = pb_bytes(span_of(hash, sizeof hash));
+    show(FACT_EVENT_ACCEPTED, &event.base);
+    shows("\"source\":\"0xff\"");
+    shows("\"attributes\":{\"0xff\":\"0xff\"}");
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("fact_json");
@@ -188,6 +216,7 @@ int main(void)
     tcase_add_loop_test(tests, each_outcome_has_its_name, 0, COUNT(outcome_rows));
     tcase_add_loop_test(tests, each_reason_is_a_word, 0, COUNT(reason_rows));
     tcase_add_test(tests, words_for_states_and_triggers_are_those_that_scripts_know);
+    tcase_add_test(tests, texts_that_are_no_utf8_are_shown_as_digits);
     tcase_add_test(tests, an_entry_is_shown_without_addresses);
     Suite *suite = suite_create("cli_fact_json");
     suite_add_tcase(suite, tests);
