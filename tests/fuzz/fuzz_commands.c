@@ -2,7 +2,8 @@
 /* link: campaign_service reporting_service */
 /* covers: common/service/request.c common/service/builtin.c common/feed/feed_producer.c
  *         services/ingestion/ingestion_handle.c services/loyalty/loyalty_service.c
- *         services/segmentation/segmentation_query.c services/campaign/campaign_query.c */
+ *         services/segmentation/segmentation_query.c services/campaign/campaign_service.c
+ *         services/campaign/campaign_query.c services/reporting/reporting_query.c */
 /*
  * Every command and question of every service, as messages to its whole shell: with real stores
  * in memory, after two customers' events. Whatever comes is answered once, with a header that
