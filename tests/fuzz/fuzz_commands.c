@@ -412,22 +412,26 @@ static void fetch_answer(struct memory_port *port, const struct message *message
 }
 
 /* The first Fetch of each feed is answered; the others wait, as where nothing is new. */
+static void fetch_serve(struct memory_port *port, const struct message *message, const char *feed)
+{
+    struct request_header asked = { .request_id = 0 };
+    struct refusal refusal;
+    refusal_init(&refusal);
+    enum status status = request_header_decode(message->header, &asked, &refusal);
+    assert(status == STATUS_OK);
+    bool is_known = strcmp(feed, "ingestion") == 0 || strcmp(feed, "segmentation") == 0;
+    if (is_known && asked.request_id == 1) {
+        fetch_answer(port, message, asked.request_id, feed);
+    }
+}
+
 static void producers_serve(struct world *world)
 {
     for (unsigned i = 0; i < world->peer_count; i++) {
-        const char *feed = world->peers[i].feed.name;
         struct transport transport = transport_of_memory(world->producers[i]);
         struct message message;
         while (transport.receive(transport.context, TRANSPORT_FEED, &message)) {
-            struct request_header asked = { .request_id = 0 };
-            struct refusal refusal;
-            refusal_init(&refusal);
-            enum status status = request_header_decode(message.header, &asked, &refusal);
-            assert(status == STATUS_OK);
-            bool is_known = strcmp(feed, "ingestion") == 0 || strcmp(feed, "segmentation") == 0;
-            if (is_known && asked.request_id == 1) {
-                fetch_answer(world->producers[i], &message, asked.request_id, feed);
-            }
+            fetch_serve(world->producers[i], &message, world->peers[i].feed.name);
             transport.message_release(transport.context, &message);
         }
     }

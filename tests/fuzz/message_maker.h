@@ -141,6 +141,9 @@ static inline struct span maker_text(struct message_maker *maker)
     return span_of_text(texts[chance % (sizeof texts / sizeof texts[0])]);
 }
 
+/* Messages within messages, at most MAKER_DEPTH_MAX of them. */
+/* NOLINTBEGIN(misc-no-recursion) */
+
 static inline void maker_message(struct message_maker *maker,
                                  const ProtobufCMessageDescriptor *descriptor);
 
@@ -307,6 +310,8 @@ static inline void maker_message(struct message_maker *maker,
         }
     }
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 /* A message of the descriptor into `out`. Returns its size. */
 static inline size_t message_make(const ProtobufCMessageDescriptor *descriptor,
