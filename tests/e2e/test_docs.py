@@ -21,6 +21,8 @@ ANSWER_S = 240
 # Lines that scripts/fresh tries, which is what calls this test too, or a test of their own.
 TRIED_ELSEWHERE = {"./run", "./test", "./test -R shell", "./test --long", "scripts/fresh",
                    "bench/run", "bench/run --quick"}
+# Tests of their own, some of which take hours.
+TESTS = re.compile(r"tests/\w+/run\b")
 LANGUAGES = {"sh", "text", "python", "c", "yaml", "json"}
 DOCUMENTS = [suite.TREE / "README.md", *sorted((suite.TREE / "docs").rglob("*.md"))]
 PROTOCOL = suite.TREE / "docs" / "protocol.md"
@@ -70,7 +72,8 @@ def blocks_of(document):
 def tried(text):
     """The lines of a block that are tried here."""
     lines = [line for line in text.splitlines()
-             if re.sub(r" +#.*", "", line).strip() not in TRIED_ELSEWHERE | {""}]
+             if re.sub(r" +#.*", "", line).strip() not in TRIED_ELSEWHERE | {""}
+             and not TESTS.match(line)]
     text = "".join(f"{line}\n" for line in lines)
     for shown, real in STANDS_FOR.items():
         text = text.replace(shown, real)

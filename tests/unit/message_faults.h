@@ -192,30 +192,37 @@ static inline bool fault_is_taken(const struct message_faults *faults, unsigned 
     return is_taken;
 }
 
+/* The kind of message whose fields are tried. */
+static inline const ProtobufCMessageDescriptor *faults_tried(const struct message_faults *faults)
+{
+    struct arena arena;
+    arena_init(&arena, (size_t)4 * 1024 * 1024);
+    ProtobufCMessage *whole = pb_unpack(faults->descriptor, &arena, faults->sound);
+    ck_assert_ptr_nonnull(whole);
+    ProtobufCMessage *message = faults->inner == NULL ? whole : faults->inner(whole);
+    const ProtobufCMessageDescriptor *tried = message->descriptor;
+    arena_reset(&arena);
+    ck_assert_msg(faults->is_taken(faults->sound, &arena), "the sound message is refused");
+    arena_release(&arena);
+    return tried;
+}
+
 static inline void message_faults_try(struct message_faults *faults)
 {
     static const char *const names[FAULT_COUNT] = { "absent", "long", "control", "least", "most" };
-    struct arena arena;
+    const ProtobufCMessageDescriptor *tried = faults_tried(faults);
     size_t size = 0;
-    arena_init(&arena, (size_t)4 * 1024 * 1024);
-    ck_assert_msg(faults->is_taken(faults->sound, &arena), "the sound message is refused");
-    arena_reset(&arena);
-    ProtobufCMessage *whole = pb_unpack(faults->descriptor, &arena, faults->sound);
-    ck_assert_ptr_nonnull(whole);
-    const ProtobufCMessageDescriptor *tried =
-        (faults->inner == NULL ? whole : faults->inner(whole))->descriptor;
     faults->taken[0] = '\0';
-    for (unsigned i = 0; i < tried->n_fields; i++) {
-        for (enum message_fault fault = FAULT_ABSENT; fault < FAULT_COUNT; fault++) {
-            if (fault_is_taken(faults, i, fault)) {
-                int added = snprintf(faults->taken + size, sizeof faults->taken - size, "%s %s\n",
-                                     tried->fields[i].name, names[fault]);
-                size += (size_t)added;
-                ck_assert_uint_lt(size, sizeof faults->taken);
-            }
+    for (unsigned i = 0; i < tried->n_fields * FAULT_COUNT; i++) {
+        unsigned field = i / FAULT_COUNT;
+        unsigned fault = i % FAULT_COUNT;
+        if (fault_is_taken(faults, field, (enum message_fault)fault)) {
+            int added = snprintf(faults->taken + size, sizeof faults->taken - size, "%s %s\n",
+                                 tried->fields[field].name, names[fault]);
+            size += (size_t)added;
+            ck_assert_uint_lt(size, sizeof faults->taken);
         }
     }
-    arena_release(&arena);
 }
 
 #endif
