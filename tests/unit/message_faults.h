@@ -207,20 +207,25 @@ static inline const ProtobufCMessageDescriptor *faults_tried(const struct messag
     return tried;
 }
 
+/* Adds a line to what was taken. */
+static inline void fault_tell(struct message_faults *faults, const char *field, const char *fault)
+{
+    size_t size = strlen(faults->taken);
+    int added =
+        snprintf(faults->taken + size, sizeof faults->taken - size, "%s %s\n", field, fault);
+    ck_assert_uint_lt(size + (size_t)added, sizeof faults->taken);
+}
+
 static inline void message_faults_try(struct message_faults *faults)
 {
     static const char *const names[FAULT_COUNT] = { "absent", "long", "control", "least", "most" };
     const ProtobufCMessageDescriptor *tried = faults_tried(faults);
-    size_t size = 0;
     faults->taken[0] = '\0';
     for (unsigned i = 0; i < tried->n_fields * FAULT_COUNT; i++) {
         unsigned field = i / FAULT_COUNT;
         unsigned fault = i % FAULT_COUNT;
         if (fault_is_taken(faults, field, (enum message_fault)fault)) {
-            int added = snprintf(faults->taken + size, sizeof faults->taken - size, "%s %s\n",
-                                 tried->fields[field].name, names[fault]);
-            size += (size_t)added;
-            ck_assert_uint_lt(size, sizeof faults->taken);
+            fault_tell(faults, tried->fields[field].name, names[fault]);
         }
     }
 }
