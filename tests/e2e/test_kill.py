@@ -16,7 +16,7 @@ Each kill falls into a phase:
 A kill counts when rows were still to be acknowledged, the victim had come further since the kill
 before, and it had work in hand.
 
-Wall time with the sanitizers: 80 s; with --long, 20 minutes.
+Wall time with the sanitizers: 80 s; with --long, 11 minutes.
 """
 # ctest: TIMEOUT 900 LONG 3600 ALONE
 import itertools
