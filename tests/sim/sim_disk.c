@@ -50,6 +50,7 @@ struct file {
     uint64_t syncs;
     bool is_struck;
     struct image left; /* by the blow */
+    size_t left_count; /* of changes, as it fell */
     char left_path[PATH_MAX];
 };
 
@@ -60,7 +61,8 @@ struct owner {
     bool is_struck;
     enum sim_blow blow;
     uint64_t writes_left;
-    uint64_t syncs_left; /* until one fails; 0: none does */
+    uint64_t syncs_left;    /* until one fails; 0: none does */
+    const char *error_part; /* of the path */
     uint64_t errors;
     bool is_full;
 };
@@ -165,12 +167,13 @@ static void change_apply_torn(struct sim_disk *disk, const struct tear *tear, si
     disk->counters.writes_torn += lost > 0 && lost * SECTOR_BYTES < change->size ? 1 : 0;
 }
 
-static void changes_drop(struct file *file)
+/* All but the first `kept`. */
+static void changes_drop(struct file *file, size_t kept)
 {
-    for (size_t i = 0; i < file->change_count; i++) {
+    for (size_t i = kept; i < file->change_count; i++) {
         free(file->changes[i].bytes);
     }
-    file->change_count = 0;
+    file->change_count = kept < file->change_count ? kept : file->change_count;
 }
 
 static void change_add(struct file *file, const struct change *change)
@@ -283,6 +286,7 @@ static void file_strike(struct sim_disk *disk, struct file *file, enum sim_blow 
         }
     }
     memcpy(file->left_path, file->path, sizeof file->left_path);
+    file->left_count = file->change_count;
     file->is_struck = true;
 }
 
@@ -317,8 +321,9 @@ void sim_disk_arm(struct sim_disk *disk, unsigned owner, enum sim_blow blow, uin
     armed->writes_left = writes;
 }
 
-void sim_disk_arm_error(struct sim_disk *disk, unsigned owner, uint64_t syncs)
+void sim_disk_arm_error(struct sim_disk *disk, unsigned owner, const char *part, uint64_t syncs)
 {
+    disk->owners[owner].error_part = part;
     disk->owners[owner].syncs_left = syncs;
 }
 
@@ -350,7 +355,7 @@ bool sim_disk_is_armed(const struct sim_disk *disk, unsigned owner)
 /* It was removed: what has its number from now on is another. */
 static void file_forget(struct file *file)
 {
-    changes_drop(file);
+    changes_drop(file, 0);
     free(file->changes);
     image_release(&file->synced);
     image_release(&file->left);
@@ -385,10 +390,15 @@ static void file_restore(struct sim_disk *disk, struct file *file)
     long failed = syscall(SYS_ftruncate, descriptor, (off_t)file->left.size);
     assert(failed == 0);
     (void)close(descriptor); /* nothing here is meant to last */
-    disk->counters.writes_undone += file->change_count;
-    changes_drop(file);
-    image_resize(&file->synced, 0);
-    image_write(&file->synced, 0, file->left.bytes, file->left.size);
+    disk->counters.writes_undone += file->change_count - file->left_count;
+    if (disk->owners[file->owner].blow == SIM_KILL) {
+        /* What was written and not synced is there for whoever reads it, and may still be lost. */
+        changes_drop(file, file->left_count);
+    } else {
+        changes_drop(file, 0);
+        image_resize(&file->synced, 0);
+        image_write(&file->synced, 0, file->left.bytes, file->left.size);
+    }
     file->is_struck = false;
 }
 
@@ -398,12 +408,10 @@ void sim_disk_restore(struct sim_disk *disk, unsigned owner)
     disk->owners[owner].is_struck = false;
     for (size_t i = 0; i < disk->file_count; i++) {
         struct file *file = &disk->files[i];
-        if (file->owner != owner) {
-            continue;
-        }
-        if (file->is_struck) {
+        if (file->owner == owner && file->is_struck) {
             file_restore(disk, file);
-        } else { /* it was made after the blow: it never was */
+        } else if (file->owner == owner) {
+            /* Made by a turn that went on after the blow. */
             (void)syscall(SYS_unlink, file->path);
             file_forget(file);
         }
@@ -436,7 +444,7 @@ void sim_disk_close(struct sim_disk **disk)
     }
     for (size_t i = 0; i < closing->file_count; i++) {
         struct file *file = &closing->files[i];
-        changes_drop(file);
+        changes_drop(file, 0);
         free(file->changes);
         image_release(&file->synced);
         image_release(&file->left);
@@ -474,7 +482,7 @@ static bool sync_note(struct file *file)
     struct owner *owner = &current->owners[file->owner];
     current->counters.syncs += 1;
     file->syncs += 1;
-    if (owner->syncs_left > 0) {
+    if (owner->syncs_left > 0 && strstr(file->path, owner->error_part) != NULL) {
         owner->syncs_left -= 1;
         if (owner->syncs_left == 0) {
             owner->errors += 1;
@@ -487,7 +495,7 @@ static bool sync_note(struct file *file)
     for (size_t i = 0; i < file->change_count; i++) {
         change_apply(&file->changes[i], &file->synced);
     }
-    changes_drop(file);
+    changes_drop(file, 0);
     return true;
 }
 

@@ -38,8 +38,9 @@ void sim_disk_own(struct sim_disk *disk, unsigned owner, const char *beginning);
 void sim_disk_arm(struct sim_disk *disk, unsigned owner, enum sim_blow blow, uint64_t writes);
 /* It falls now. Once is enough. */
 void sim_disk_strike(struct sim_disk *disk, unsigned owner, enum sim_blow blow);
-/* The owner's `syncs`th sync from now fails, once. */
-void sim_disk_arm_error(struct sim_disk *disk, unsigned owner, uint64_t syncs);
+/* The owner's `syncs`th sync from now fails, once: of those files whose path holds `part`, which
+ * stays the caller's. */
+void sim_disk_arm_error(struct sim_disk *disk, unsigned owner, const char *part, uint64_t syncs);
 /* How many of the owner's syncs have failed so far. */
 uint64_t sim_disk_errors_of(const struct sim_disk *disk, unsigned owner);
 /* There is no room, or there is again. */

@@ -12,7 +12,7 @@
 #define FROZEN_MOST_US 3000000
 #define BACK_MOST_MS 120000
 #define WRITES_MOST 25
-#define SYNCS_MOST 8
+#define SYNCS_MOST 5
 /* While the stores are made. */
 #define FIRST_WRITES_MOST 12
 #define LEAP_MOST_MS (INT64_C(20) * 3600 * 1000)
@@ -153,12 +153,12 @@ static void node_stop(struct sim_world *world)
 static void error_arm(struct sim_world *world)
 {
     const struct sim_node *node = node_draw(world);
-    /* Campaign more often: it syncs the lines of its channel too, and goes on when that fails. */
-    for (int i = 0; i < 2 && node != NULL && strcmp(node->definition->name, "campaign") != 0; i++) {
-        node = node_draw(world);
-    }
-    if (node != NULL) {
-        sim_disk_arm_error(world->disk, node->number, 1 + sim_below(&world->faults, SYNCS_MOST));
+    uint64_t syncs = 1 + sim_below(&world->faults, SYNCS_MOST);
+    if (sim_chance(&world->faults, 400)) {
+        node = sim_node_find(world, "campaign", 0);
+        sim_disk_arm_error(world->disk, node->number, "/outbox/", syncs);
+    } else if (node != NULL) {
+        sim_disk_arm_error(world->disk, node->number, "", syncs);
     }
 }
 

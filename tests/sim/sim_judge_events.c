@@ -30,14 +30,18 @@ static bool texts_are(const struct sim_story *story, const char *source, const c
            strcmp(story->id, id) == 0;
 }
 
+static bool event_is(const Kith__V1__EventAccepted *event, const struct sim_story *story)
+{
+    return !story->is_raw && texts_are(story, event->source, event->id) &&
+           hash_is(story, event->content_hash) && event->occurred_at_ms == story->occurred_at_ms &&
+           strcmp(event->type, story->type) == 0;
+}
+
 static bool accepted_is(const struct sim_fact *fact, const struct sim_story *story)
 {
     Kith__V1__EventAccepted *event =
         kith__v1__event_accepted__unpack(NULL, fact->fact->body.len, fact->fact->body.data);
-    bool is_same = event != NULL && texts_are(story, event->source, event->id) &&
-                   hash_is(story, event->content_hash) &&
-                   event->occurred_at_ms == story->occurred_at_ms &&
-                   strcmp(event->type, story->type) == 0;
+    bool is_same = event != NULL && event_is(event, story);
     kith__v1__event_accepted__free_unpacked(event, NULL);
     return is_same;
 }
@@ -268,31 +272,34 @@ static void claims_judge(const struct claims *claims)
 
 /* NULL: none of this command's. */
 static const struct sim_story *item_of(const struct sim_command *command,
-                                       const struct sim_fact *fact)
+                                       const Kith__V1__EventAccepted *event)
 {
     for (size_t i = 0; i < command->item_count; i++) {
-        if (!command->items[i].is_raw && accepted_is(fact, &command->items[i])) {
+        if (event_is(event, &command->items[i])) {
             return &command->items[i];
         }
     }
     return NULL;
 }
 
-static const struct sim_story *story_of(const struct sim_judge *judge, const struct sim_fact *fact)
+static const struct sim_story *story_of(const struct sim_judge *judge,
+                                        const Kith__V1__EventAccepted *event)
 {
     for (size_t i = 0; i < judge->clients->count; i++) {
-        const struct sim_story *story = item_of(judge->clients->commands[i], fact);
+        const struct sim_story *story = item_of(judge->clients->commands[i], event);
         if (story != NULL) {
             return story;
         }
     }
-    sim_fail(judge->world, "fact %" PRIu64 " of ingestion is of an event that nobody sent",
-             fact->seq);
+    sim_fail(judge->world, "event %s/%s was accepted, and nobody sent it", event->source,
+             event->id);
 }
 
 static void accepted_add(struct sim_judge *judge, const struct sim_fact *fact)
 {
-    struct sim_accepted added = { .fact = fact, .story = story_of(judge, fact), .is_first = true };
+    Kith__V1__EventAccepted *event =
+        kith__v1__event_accepted__unpack(NULL, fact->fact->body.len, fact->fact->body.data);
+    struct sim_accepted added = { .fact = fact, .story = story_of(judge, event), .is_first = true };
     for (size_t i = 0; i < judge->accepted_count; i++) {
         const struct sim_story *other = judge->accepted[i].story;
         added.is_first = added.is_first && other->customer != added.story->customer;
@@ -301,8 +308,6 @@ static void accepted_add(struct sim_judge *judge, const struct sim_fact *fact)
             sim_fail(judge->world, "event %s/%s was accepted twice", other->source, other->id);
         }
     }
-    Kith__V1__EventAccepted *event =
-        kith__v1__event_accepted__unpack(NULL, fact->fact->body.len, fact->fact->body.data);
     if ((event->new_customer != 0) != added.is_first ||
         sim_customer_of(judge, fact->fact) != added.story->customer) {
         sim_fail(judge->world, "event %s/%s: it is not its customer's, or not the first",

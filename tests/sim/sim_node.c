@@ -103,6 +103,8 @@ static void process_open(struct sim_node *node, struct process *process)
     process->store_options.map_bytes = node->limits.state_map_bytes;
     process->store_options.memtable_bytes_max = node->limits.memtable_bytes_max;
     process->store_options.checkpoint_records = node->limits.checkpoint_records;
+    /* Checkpoints are made piece by piece between turns: one thread, one order. */
+    process->store_options.has_flush_thread = false;
 }
 
 static void stores_open(struct sim_node *node)
