@@ -80,6 +80,10 @@ class FaultySuite(suite.Suite):
         self._wires_close(service, 0)
         return self.direct.pop((service, 0)).wait(timeout=timeout_s)
 
+    def disconnect(self, service):
+        """Who asks it next connects anew."""
+        self._wires_close(service, 0)
+
     def said(self, service):
         return (self.folder / f"{service}-0.log").read_text(errors="replace")
 

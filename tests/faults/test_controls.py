@@ -72,7 +72,7 @@ def cut_disks_are_as_they_were_made():
             written, _ = disk.image(draw)
             kept = bytearray(file.bytes)
             for record in file.pending:
-                write_log._apply(kept, record)
+                write_log.apply(kept, record)
             require(bytes(kept) == real, f"{path}: what was written is not what is there")
             sectors = sum(written.get(path, b"")[at:at + 512] != real[at:at + 512]
                           for at in range(0, len(real), 512))

@@ -50,7 +50,7 @@ def start_all_mangled(kith, stack, draw):
     for service in kith.services:
         kith.start(service)
         kith.ask_status(service)
-        kith._wires_close(service, 0)
+        kith.disconnect(service)
         for kind in ("cmd", "feed"):
             manglers.append(mangle(kith, stack, service, kind, draw))
     return manglers

@@ -122,7 +122,7 @@ class _File:
         rest = []
         for record in self.pending:
             if record.place < before:
-                _apply(self.bytes, record)
+                apply(self.bytes, record)
             else:
                 rest.append(record)
         self.pending = rest
@@ -131,11 +131,11 @@ class _File:
         """One write is on disk, whatever becomes of the others."""
         for i, record in enumerate(self.pending):
             if record.place == place:
-                _apply(self.bytes, self.pending.pop(i))
+                apply(self.bytes, self.pending.pop(i))
                 return
 
 
-def _apply(target, record, begin=0, end=None):
+def apply(target, record, begin=0, end=None):
     """Puts bytes [begin, end) of a write where they belong; cuts at a truncation."""
     if record.kind == TRUNCATE:
         del target[record.offset:]
@@ -288,7 +288,7 @@ class Disk:
         content = bytearray(file.bytes)
         if file.pending:
             for record, begin, end in mode(draw, file.pending):
-                _apply(content, record, begin, end)
+                apply(content, record, begin, end)
             self._grow(draw, file, content)
         return bytes(content)
 

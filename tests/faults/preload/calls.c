@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -17,6 +18,7 @@
 #define VECTOR_BYTES_MAX ((size_t)64 << 20)
 
 /* The next function of that name, which is the one that the program meant. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): a type takes none */
 #define NEXT(type, name)                                                                           \
     static _Atomic(void *) found;                                                                  \
     union {                                                                                        \
@@ -27,6 +29,7 @@
         next.object = dlsym(RTLD_NEXT, name);                                                      \
         atomic_store(&found, next.object);                                                         \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 typedef ssize_t write_call(int, const void *, size_t);
 typedef ssize_t pwrite_call(int, const void *, size_t, off_t);

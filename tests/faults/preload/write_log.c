@@ -145,6 +145,7 @@ struct record *write_log_append(const struct record *record, const char *path, c
     atomic_store(&made.record->result, INT64_MIN);
     made.record->path_size = (uint32_t)path_size;
     made.record->data_size = record->data_size;
+    /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): its size stands beside it */
     memcpy(bytes + sizeof *record, path, path_size);
     if (record->data_size > 0 && data != NULL) {
         memcpy(bytes + sizeof *record + path_size, data, record->data_size);
