@@ -202,6 +202,31 @@ START_TEST(a_torn_end_of_a_whole_batch_is_cut)
 }
 END_TEST
 
+/* Line 2 lost its sector, with its end, and 3 behind it is there: both go, and come again. */
+START_TEST(a_hole_in_the_last_lines_is_cut_with_what_stands_behind_it)
+{
+    struct fixture fixture;
+    char path[128] = { 0 };
+    static const char hole[sizeof LINE("02") - 1 - 30];
+    fixture_init_with(&fixture, LINE("01") LINE("02") LINE("03"));
+    int file = open(fixture_path(&fixture, OUTBOX, path), O_WRONLY | O_CLOEXEC);
+    ck_assert_int_ge(file, 0);
+    ck_assert_int_eq(pwrite(file, hole, sizeof hole, (off_t)strlen(LINE("01")) + 30),
+                     (ssize_t)sizeof hole);
+    ck_assert_int_eq(close(file), 0);
+    fixture_open(&fixture);
+    ck_assert_str_eq(file_read(&fixture, OUTBOX), LINE("01"));
+    for (uint8_t i = 1; i <= 3; i++) {
+        message_recover(&fixture, i);
+    }
+    for (uint8_t i = 1; i <= 3; i++) {
+        outcome_expect(&fixture, i, CHANNEL_SENT, "");
+    }
+    ck_assert_str_eq(file_read(&fixture, OUTBOX), LINE("01") LINE("02") LINE("03"));
+    fixture_release(&fixture);
+}
+END_TEST
+
 START_TEST(what_was_written_is_sent_and_what_was_not_is_written_once)
 {
     struct fixture fixture;
@@ -465,6 +490,7 @@ int main(void)
     tcase_add_loop_test(tests, a_torn_last_line_is_cut_and_whole_ones_stay, 0,
                         (int)(sizeof torn_rows / sizeof torn_rows[0]));
     tcase_add_test(tests, a_torn_end_of_a_whole_batch_is_cut);
+    tcase_add_test(tests, a_hole_in_the_last_lines_is_cut_with_what_stands_behind_it);
     tcase_add_test(tests, what_was_written_is_sent_and_what_was_not_is_written_once);
     tcase_add_test(tests, a_line_that_lost_its_bytes_or_only_speaks_of_a_dispatch_is_not_found);
     tcase_add_test(tests, what_stands_behind_bytes_that_were_never_written_goes_with_them);
