@@ -335,11 +335,23 @@ def judge(life, promises, image, service):
             found[service] = len(facts[:known])
         if service in life.requests:
             retry(life, promises, image, kith, service)
+        if service == "campaign":
+            check_outbox(kith, facts)
         kith.kill(service)
         if service in JOURNALS:
             code, answer = kith.verify("state", service)
             require(code == 0, f"verify-state: {answer}")
     return found
+
+
+def check_outbox(kith, facts):
+    """What is said to be sent is there, each once, and nothing but whole lines."""
+    lines = (kith.data / "outbox" / "outbox-0.ndjson").read_text().splitlines()
+    there = [json.loads(line)["dispatch"] for line in lines]
+    require(len(set(there)) == len(there), "a message stands in the outbox twice")
+    sent = {one.dispatch.hex() for one in feeds.of_type(facts, block_pb2.FACT_DISPATCH_SENT,
+                                                        campaign_pb2.Dispatch)}
+    require(sent <= set(there), f"{sent - set(there)} are said to be sent and are not in the outbox")
 
 
 def known_facts(kith, service):
