@@ -194,17 +194,22 @@ def die(life, draw, victim):
     what recovery makes of it is in the log too."""
     kith = life.kith
     own = ("state",) if victim in ("ingestion", "reporting") else ("journal", "state")
-    # Ingestion dies of its own checkpoint, when nobody waits for a reply of it.
     before = 0 if victim == "ingestion" else draw.randrange(3)
     kith.log.fault("kill", file=f"{victim}/0/{draw.choice(own)}.mdb", before=before)
     process = kith.direct[victim, 0]
-    life.more(1)
+    if victim == "ingestion":
+        # It dies of its own checkpoint, and the reply may have left it or not.
+        life.ingest(len(life.requests["ingestion"]))
+        request = life.requests["ingestion"][-1]
+        request.sent_at = kith.log.header.used
+        kith.wire("ingestion").send(request.method, request.body, key=request.key)
     while victim != "ingestion" and process.poll() is None:
         life.more(1)
     kith.code_of(victim)
     kith.log.fault("none")
     kith.start(victim)
     kith.ask_status(victim)
+    life.send("ingestion", sum(one.reply is not None for one in life.requests["ingestion"]))
 
 
 def live(kith, draw, batches=24, grants=8, kills=True):
