@@ -72,6 +72,9 @@ static bool ends_with(const char *text, const char *end)
 bool write_log_is_logged(const char *path)
 {
     const struct write_log_header *header = write_log();
+    if (header == NULL) {
+        return false;
+    }
     size_t size = strlen(header->root);
     if (strncmp(path, header->root, size) != 0 || (path[size] != '/' && path[size] != '\0')) {
         return false;
@@ -163,7 +166,11 @@ uint64_t write_log_place(const struct record *record)
 
 bool write_log_fault_strikes(const char *path, enum fault_kind kind)
 {
-    struct fault *fault = &write_log()->fault;
+    struct write_log_header *header = write_log();
+    if (header == NULL) {
+        return false;
+    }
+    struct fault *fault = &header->fault;
     if (atomic_load(&fault->kind) != (uint32_t)kind || !ends_with(path, fault->file)) {
         return false;
     }
