@@ -82,17 +82,19 @@ static void *flush_main(void *argument)
     (void)pthread_setname_np(pthread_self(), "flush"); /* for people who look */
     bool in_background = store_runs_have_work(store);
     bool has_checkpoint = false;
-    while (work_await(store->flush, in_background, &has_checkpoint)) {
+    enum status status = STATUS_OK;
+    /* After a failure the runs in memory are ahead of the file: nothing may follow. */
+    while (status == STATUS_OK && work_await(store->flush, in_background, &has_checkpoint)) {
         /* By turns, so that merges keep up with what checkpoints bring. */
         if (has_checkpoint) {
-            piece_report(store, store_piece_make(store));
+            status = store_piece_make(store);
+            piece_report(store, status);
         }
-        enum status status = STATUS_OK;
-        if (store_runs_have_work(store)) {
+        if (status == STATUS_OK && store_runs_have_work(store)) {
             status = store_runs_work(store);
             work_report(store->flush, status);
         }
-        in_background = status == STATUS_OK && store_runs_have_work(store);
+        in_background = store_runs_have_work(store);
     }
     return NULL;
 }
