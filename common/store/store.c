@@ -172,6 +172,7 @@ static enum status store_load(struct store *store, struct refusal *refusal)
     if (status != STATUS_OK) {
         return status;
     }
+    store_runs_data_look(store);
     status = store_position_get(&store->file, store->reader, &store->position);
     if (status != STATUS_OK) {
         return refusal_set(refusal, status, "%s: the record of its checkpoint is broken",

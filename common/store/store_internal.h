@@ -70,6 +70,9 @@ MUST_USE enum status store_piece_make(struct store *store);
 /* ---- permanent tables (store_runs.c) */
 /* At open, before there is a reader. */
 MUST_USE enum status store_runs_open(struct store *store, struct refusal *refusal);
+/* With a reader, after a closed run was merged: files from before there were runs, and those
+ * of a checkpoint that found no free slot, have permanent records among those of the trees. */
+void store_runs_data_look(struct store *store);
 void store_runs_close(struct store *store);
 /* The snapshot and the list of runs become the newest ones. Spans into the old ones die. After
  * a commit that failed there is no newer snapshot, and none any more. */

@@ -31,33 +31,6 @@ static enum status dead_empty(struct store *store)
     return status;
 }
 
-/* Sets data_has_permanent: files from before there were runs have such records. */
-static enum status data_look(struct store *store)
-{
-    MDB_txn *txn = NULL;
-    enum status status = store_file_read_begin(&store->file, &txn);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    MDB_cursor *cursor = NULL;
-    int code = mdb_cursor_open(txn, store->file.data, &cursor);
-    assert(code == MDB_SUCCESS); /* memory is all that it needs */
-    for (size_t i = 0; i < store->options.table_count; i++) {
-        uint8_t table = store->options.tables[i].id;
-        MDB_val key = store_value_of(span_of(&table, 1));
-        MDB_val value = { 0 };
-        bool is_there = store->is_permanent[table] &&
-                        mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE) == MDB_SUCCESS &&
-                        store_span_of(key).data[0] == table;
-        if (is_there) {
-            atomic_store(&store->data_has_permanent, true);
-        }
-    }
-    mdb_cursor_close(cursor);
-    mdb_txn_abort(txn);
-    return STATUS_OK;
-}
-
 static bool has_permanent(const struct store *store)
 {
     for (size_t i = 0; i < store->options.table_count; i++) {
@@ -81,15 +54,31 @@ enum status store_runs_open(struct store *store, struct refusal *refusal)
         return refusal_set(refusal, status, "%s: %s", store->options.path, why.message);
     }
     status = dead_empty(store);
-    if (status == STATUS_OK) {
-        status = data_look(store);
-    }
     if (status != STATUS_OK) {
         return refusal_set(refusal, status, "cannot read the runs of %s: %s", store->options.path,
                            status_text(status));
     }
     store_runs_offer(store);
     return STATUS_OK;
+}
+
+void store_runs_data_look(struct store *store)
+{
+    MDB_cursor *cursor = NULL;
+    int code = mdb_cursor_open(store->reader, store->file.data, &cursor);
+    assert(code == MDB_SUCCESS); /* memory is all that it needs */
+    for (size_t i = 0; i < store->options.table_count; i++) {
+        uint8_t table = store->options.tables[i].id;
+        MDB_val key = store_value_of(span_of(&table, 1));
+        MDB_val value = { 0 };
+        bool is_there = store->is_permanent[table] &&
+                        mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE) == MDB_SUCCESS &&
+                        store_span_of(key).data[0] == table;
+        if (is_there) {
+            atomic_store(&store->data_has_permanent, true);
+        }
+    }
+    mdb_cursor_close(cursor);
 }
 
 void store_runs_close(struct store *store)

@@ -206,6 +206,37 @@ START_TEST(records_put_before_the_table_was_permanent_are_found)
 }
 END_TEST
 
+/* A closed run of a table that was a tree: what is merged at open lies in the tree. */
+static void crash_as_tree_and_check(size_t steps)
+{
+    struct folder folder = folder_make();
+    struct store_options options = options_of(&folder);
+    options.checkpoint_records = 7;
+    struct store *store = store_make(&options);
+    for (uint64_t number = 0; number < 30; number++) {
+        number_put(store, TABLE_PERMANENT, number);
+    }
+    struct journal_position position = position_of(1);
+    store_checkpoint_begin(store, &position);
+    steps_make(store, steps);
+    store_close(&store);
+    options = permanent_options_of(&folder);
+    store = store_make(&options);
+    uint64_t count = store_checkpoint(store).block == 1 ? 30 : 0;
+    numbers_check(store, TABLE_PERMANENT, count);
+    scan_check(store, TABLE_PERMANENT, count);
+    store_close(&store);
+    folder_remove(&folder);
+}
+
+START_TEST(records_of_a_closed_run_from_before_the_table_was_permanent_are_found)
+{
+    for (size_t steps = 0; steps < 12; steps++) {
+        crash_as_tree_and_check(steps);
+    }
+}
+END_TEST
+
 static void permanent_delete(void *argument)
 {
     struct change change = store_change(argument);
@@ -252,6 +283,7 @@ int main(void)
     tcase_add_test(tcase, records_are_found_while_a_thread_moves_them);
     tcase_add_test(tcase, a_crash_after_any_piece_leaves_the_old_or_the_new);
     tcase_add_test(tcase, records_put_before_the_table_was_permanent_are_found);
+    tcase_add_test(tcase, records_of_a_closed_run_from_before_the_table_was_permanent_are_found);
     tcase_add_test(tcase, nothing_of_it_is_deleted);
     tcase_add_test(tcase, space_counts_runs);
     suite_add_tcase(suite, tcase);
