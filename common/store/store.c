@@ -242,6 +242,9 @@ enum status store_turn_end(struct store *store)
     assert(store->scans == 0);
     /* The snapshot first: what the frozen memtable has must be in it before that goes. */
     enum status status = store_runs_take(store);
+    if (status == STATUS_OK && store->flush != NULL) {
+        status = store_flush_status(store);
+    }
     if (status == STATUS_OK && !store->checkpoint_runs) {
         memtable_close(&store->frozen);
     }

@@ -24,7 +24,7 @@ struct flush {
     pthread_cond_t has_moved; /* for the loop: a piece more, or done */
     bool has_work;
     bool must_end;
-    enum status status; /* the first that was not good */
+    enum status status; /* not good: the thread has ended */
     uint64_t pieces;    /* made since open */
 };
 
@@ -40,15 +40,17 @@ static void flush_unlock(struct flush *flush)
     assert(code == 0);
 }
 
-/* False: the thread must end. `in_background`: there is other work, so do not wait. */
+/* False: the thread must end. After a piece that was not committed, what is in memory is ahead
+ * of the file: the next one would build on what is not there. `in_background`: there is other
+ * work, so do not wait. */
 static bool work_await(struct flush *flush, bool in_background, bool *has_checkpoint)
 {
     flush_lock(flush);
-    while (!flush->has_work && !flush->must_end && !in_background) {
+    while (!flush->has_work && !flush->must_end && !in_background && flush->status == STATUS_OK) {
         int code = pthread_cond_wait(&flush->is_wanted, &flush->lock);
         assert(code == 0);
     }
-    bool goes_on = !flush->must_end;
+    bool goes_on = !flush->must_end && flush->status == STATUS_OK;
     *has_checkpoint = flush->has_work;
     flush_unlock(flush);
     return goes_on;
@@ -60,9 +62,7 @@ static void piece_report(struct store *store, enum status status)
     flush_lock(flush);
     flush->pieces++;
     flush->has_work = status == STATUS_OK && store->checkpoint.phase != CHECKPOINT_IDLE;
-    if (flush->status == STATUS_OK) {
-        flush->status = status;
-    }
+    flush->status = status;
     (void)pthread_cond_signal(&flush->has_moved);
     flush_unlock(flush);
 }
@@ -70,9 +70,8 @@ static void piece_report(struct store *store, enum status status)
 static void work_report(struct flush *flush, enum status status)
 {
     flush_lock(flush);
-    if (flush->status == STATUS_OK) {
-        flush->status = status;
-    }
+    flush->status = status;
+    (void)pthread_cond_signal(&flush->has_moved);
     flush_unlock(flush);
 }
 
@@ -165,6 +164,14 @@ static struct timespec deadline_after(int64_t ms)
     return time;
 }
 
+enum status store_flush_status(struct store *store)
+{
+    flush_lock(store->flush);
+    enum status status = store->flush->status;
+    flush_unlock(store->flush);
+    return status;
+}
+
 enum status store_flush_look(struct store *store, unsigned pieces, bool *is_done)
 {
     struct flush *flush = store->flush;
@@ -172,7 +179,7 @@ enum status store_flush_look(struct store *store, unsigned pieces, bool *is_done
     flush_lock(flush);
     uint64_t wanted = flush->pieces + pieces;
     int code = 0;
-    while (code == 0 && flush->has_work && flush->pieces < wanted) {
+    while (code == 0 && flush->status == STATUS_OK && flush->has_work && flush->pieces < wanted) {
         code = pthread_cond_timedwait(&flush->has_moved, &flush->lock, &deadline);
         assert(code == 0 || code == ETIMEDOUT);
     }

@@ -94,6 +94,8 @@ void store_flush_open(struct store *store);
 /* Ends between two pieces. Takes a store without one. */
 void store_flush_close(struct store *store);
 void store_flush_begin(struct store *store);
+/* Of all that it has done. Not good: it has ended and writes nothing more. */
+MUST_USE enum status store_flush_status(struct store *store);
 /* Waits until it has made `pieces` more or is done, at most FLUSH_WAIT_MS; then how it is:
  * `is_done` becomes true once all of the checkpoint is in the file. */
 MUST_USE enum status store_flush_look(struct store *store, unsigned pieces, bool *is_done);

@@ -2,6 +2,10 @@
 /* A store with a permanent table: its records lie in runs, and nobody who reads can tell. */
 #include "tests/unit/store_fixture.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
 #define NUMBERS 600
 #define TABLE_PERMANENT TABLE_MIDDLE
 
@@ -237,6 +241,65 @@ START_TEST(records_of_a_closed_run_from_before_the_table_was_permanent_are_found
 }
 END_TEST
 
+/* So many runs that the next one is merged with them. */
+static uint64_t merge_prepare(const struct store_options *given)
+{
+    struct store_options options = *given;
+    options.has_flush_thread = false;
+    uint64_t count = 0;
+    struct store *store = store_make(&options);
+    for (uint64_t block = 1; block < 4; block++) {
+        for (uint64_t i = 0; i < 3000; i++) {
+            number_put(store, TABLE_PERMANENT, count++);
+        }
+        checkpoint_make(store, block);
+    }
+    store_close(&store);
+    return count;
+}
+
+/* The file may grow by so much, and no more. */
+static void growth_limit(const char *path, rlim_t bytes)
+{
+    struct stat facts;
+    struct rlimit limit;
+    ck_assert_int_eq(stat(path, &facts), 0);
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    struct sigaction ignored = { .sa_handler = SIG_IGN }; /* then writing says EFBIG */
+    ck_assert_int_eq(sigaction(SIGXFSZ, &ignored, NULL), 0);
+    limit.rlim_cur = bytes == RLIM_INFINITY ? limit.rlim_max : (rlim_t)facts.st_size + bytes;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+START_TEST(after_background_work_that_failed_nothing_more_is_written)
+{
+    struct folder folder = folder_make();
+    struct store_options options = permanent_options_of(&folder);
+    options.checkpoint_records = 0;
+    uint64_t count = merge_prepare(&options);
+    options.has_flush_thread = true;
+    options.memtable_bytes_max = 1; /* each step waits for the thread */
+    growth_limit(options.path, 128U << 10);
+    struct store *store = store_make(&options);
+    number_put(store, TABLE_PERMANENT, count);
+    enum status status = STATUS_OK;
+    for (uint64_t block = 4; status == STATUS_OK && block < 100; block++) {
+        struct journal_position position = position_of(block);
+        store_checkpoint_begin(store, &position);
+        while (status == STATUS_OK && store_checkpoint_running(store)) {
+            status = store_checkpoint_step(store);
+        }
+    }
+    ck_assert_int_ne(status, STATUS_OK);
+    growth_limit(options.path, RLIM_INFINITY);
+    store_close(&store);
+    store = store_make(&options);
+    numbers_check(store, TABLE_PERMANENT, count + (store_checkpoint(store).block >= 4 ? 1 : 0));
+    store_close(&store);
+    folder_remove(&folder);
+}
+END_TEST
+
 static void permanent_delete(void *argument)
 {
     struct change change = store_change(argument);
@@ -284,6 +347,7 @@ int main(void)
     tcase_add_test(tcase, a_crash_after_any_piece_leaves_the_old_or_the_new);
     tcase_add_test(tcase, records_put_before_the_table_was_permanent_are_found);
     tcase_add_test(tcase, records_of_a_closed_run_from_before_the_table_was_permanent_are_found);
+    tcase_add_test(tcase, after_background_work_that_failed_nothing_more_is_written);
     tcase_add_test(tcase, nothing_of_it_is_deleted);
     tcase_add_test(tcase, space_counts_runs);
     suite_add_tcase(suite, tcase);
