@@ -391,6 +391,19 @@ bool run_set_has_work(const struct run_set *set)
            (inputs_find(set->list, &place) > 0 && slot_find(set, 0, &slot));
 }
 
+enum status run_set_merge_pages(const struct run_set *set, MDB_txn *txn, size_t *pages)
+{
+    size_t place = 0;
+    struct run_slots inputs = { 0 };
+    if (set->merge.writer == NULL) {
+        inputs.count = inputs_find(set->list, &place);
+    }
+    for (size_t i = 0; i < inputs.count; i++) {
+        inputs.tables[i] = set->list->runs[place + i]->table;
+    }
+    return run_slots_pages(&inputs, txn, pages);
+}
+
 enum status run_set_work(struct run_set *set, MDB_txn *txn, size_t puts, struct store_key *broken)
 {
     assert(puts > 0 && run_set_has_work(set));

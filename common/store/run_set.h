@@ -69,6 +69,9 @@ MUST_USE enum status run_set_publish(struct run_set *set, MDB_txn *txn, struct r
 bool run_set_has_work(const struct run_set *set);
 /* Something is to be emptied, which run_set_work does first. */
 bool run_set_has_dead(const struct run_set *set);
+/* Pages of the runs that would be merged next, of the file as `txn` sees it: so many the new
+ * one takes before they are free. 0: a merge is under way, or there is none. */
+MUST_USE enum status run_set_merge_pages(const struct run_set *set, MDB_txn *txn, size_t *pages);
 /* One piece of it, that puts `puts` blocks at most and reads RUN_MERGE_MOST times as many; or
  * one slot emptied, which changes few pages however long the run was. The list may be a newer
  * one afterwards. STATUS_CORRUPT: a run that is merged is broken, `broken` is where. */

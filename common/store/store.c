@@ -270,22 +270,28 @@ void store_readers_check(struct store *store)
     (void)mdb_reader_check(store->file.env, &dead);
 }
 
-void store_space(const struct store *store, size_t *used_bytes, size_t *map_bytes)
+size_t store_pages(const struct store *store, MDB_txn *txn, size_t *page_bytes)
 {
     const MDB_dbi tables[] = { LMDB_TABLE_FREE, LMDB_TABLE_NAMES, store->file.data, store->file.run,
                                store->file.meta };
     size_t pages = LMDB_META_PAGES;
-    size_t page_bytes = 0;
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         MDB_stat stat = { 0 };
-        int code = mdb_stat(store->reader, tables[i], &stat);
+        int code = mdb_stat(txn, tables[i], &stat);
         assert(code == MDB_SUCCESS);
         pages += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
-        page_bytes = stat.ms_psize;
+        *page_bytes = stat.ms_psize;
     }
+    return pages + store_runs_pages(store, txn);
+}
+
+void store_space(const struct store *store, size_t *used_bytes, size_t *map_bytes)
+{
+    size_t page_bytes = 0;
+    size_t pages = store_pages(store, store->reader, &page_bytes);
     MDB_envinfo info = { 0 };
     int code = mdb_env_info(store->file.env, &info);
     assert(code == MDB_SUCCESS);
-    *used_bytes = (pages + store_runs_pages(store)) * page_bytes;
+    *used_bytes = pages * page_bytes;
     *map_bytes = info.me_mapsize;
 }

@@ -86,8 +86,8 @@ void store_runs_offer(struct store *store);
 /* Background work: is there some, and one transaction of it. */
 bool store_runs_have_work(const struct store *store);
 MUST_USE enum status store_runs_work(struct store *store);
-/* Pages that they take. */
-size_t store_runs_pages(const struct store *store);
+/* Pages that they take, as `txn` sees the file. */
+size_t store_runs_pages(const struct store *store, MDB_txn *txn);
 
 /* The thread that makes the pieces. */
 void store_flush_open(struct store *store);
@@ -101,5 +101,10 @@ MUST_USE enum status store_flush_status(struct store *store);
 MUST_USE enum status store_flush_look(struct store *store, unsigned pieces, bool *is_done);
 /* Records of the next piece that merges: few while the disk is tight. */
 size_t store_merge_records(const struct store *store);
+/* For whoever writes the file: disk and map have room for all that the merge of runs writes
+ * that is under way or would be the next. */
+bool store_runs_merge_has_room(const struct store *store);
+/* Pages in use, as `txn` sees the file, and the size of one. */
+size_t store_pages(const struct store *store, MDB_txn *txn, size_t *page_bytes);
 
 #endif

@@ -6,6 +6,11 @@
  *   pages at work                3 D: LMDB never writes over a page that is in use, and those
  *                                that a commit frees can be taken by the one after the next
  *
+ * A merge of runs writes as much as its runs take before they are free: it begins only where
+ * the map stays below the bound at which commands are refused, and the disk is not tight even
+ * when all of that lies behind the end of the file. Else it would end the process, and again
+ * after each start.
+ *
  * Records that are merged may each lie on a page of its own, so D is that of small pieces: a
  * disk that is not tight has room for large ones anyway, and a tight one gets small ones.
  */
@@ -43,6 +48,32 @@ size_t store_merge_records(const struct store *store)
 uint64_t store_disk_free_bytes(const struct store *store)
 {
     return disk_free_bytes(file_of(store));
+}
+
+static bool merge_fits(const struct store *store, size_t used, size_t more, size_t page_bytes)
+{
+    MDB_envinfo info = { 0 };
+    int code = mdb_env_info(store->file.env, &info);
+    assert(code == MDB_SUCCESS);
+    size_t end = info.me_last_pgno + 1;
+    size_t wanted = used + more;
+    uint64_t growth = wanted > end ? (uint64_t)(wanted - end) * page_bytes : 0;
+    return wanted <= info.me_mapsize / page_bytes / 5 * 4 &&
+           growth + LIMIT_DISK_TIGHT_BYTES <= disk_free_bytes(file_of(store));
+}
+
+bool store_runs_merge_has_room(const struct store *store)
+{
+    MDB_txn *txn = NULL;
+    size_t more = 0;
+    size_t page_bytes = 1;
+    if (disk_is_tight(file_of(store)) || store_file_read_begin(&store->file, &txn) != STATUS_OK) {
+        return false;
+    }
+    enum status status = run_set_merge_pages(store->runs, txn, &more);
+    size_t used = more > 0 ? store_pages(store, txn, &page_bytes) : 0;
+    mdb_txn_abort(txn);
+    return status == STATUS_OK && (more == 0 || merge_fits(store, used, more, page_bytes));
 }
 
 enum status store_reserve(struct store *store, size_t more)

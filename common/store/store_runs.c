@@ -4,9 +4,8 @@
  *
  * A checkpoint writes its permanent records as one run, which is published in the transaction
  * that closes the checkpoint's run: from there on it is finished whatever happens. Where no
- * slot is free (merges wait while the disk is tight), they go the way of all other tables.
+ * slot is free (merges wait where there is no room for them), they go the way of all other tables.
  */
-#include "common/base/disk.h"
 #include "common/store/store_internal.h"
 
 #include <assert.h>
@@ -119,11 +118,11 @@ bool store_runs_get(const struct store *store, struct span key, struct span *val
     return status == STATUS_OK;
 }
 
-size_t store_runs_pages(const struct store *store)
+size_t store_runs_pages(const struct store *store, MDB_txn *txn)
 {
     size_t pages = 0;
     if (store->runs != NULL) {
-        enum status status = run_slots_pages(run_set_slots(store->runs), store->reader, &pages);
+        enum status status = run_slots_pages(run_set_slots(store->runs), txn, &pages);
         assert(status == STATUS_OK);
     }
     return pages;
@@ -161,18 +160,10 @@ enum status store_runs_write_begin(struct store *store)
     return STATUS_OK;
 }
 
-static bool disk_has_room(const struct store *store)
-{
-    int file = -1;
-    int code = mdb_env_get_fd(store->file.env, &file);
-    assert(code == MDB_SUCCESS);
-    return !disk_is_tight(file);
-}
-
 bool store_runs_have_work(const struct store *store)
 {
     return store->runs != NULL && run_set_has_work(store->runs) &&
-           (run_set_has_dead(store->runs) || disk_has_room(store));
+           (run_set_has_dead(store->runs) || store_runs_merge_has_room(store));
 }
 
 enum status store_runs_work(struct store *store)

@@ -300,6 +300,27 @@ START_TEST(after_background_work_that_failed_nothing_more_is_written)
 }
 END_TEST
 
+START_TEST(a_merge_that_the_map_has_no_room_for_is_not_begun)
+{
+    struct folder folder = folder_make();
+    struct store_options options = permanent_options_of(&folder);
+    options.checkpoint_records = 0;
+    options.map_bytes = (size_t)800 << 10; /* room for the runs, but not twice */
+    uint64_t count = merge_prepare(&options);
+    options.has_flush_thread = true;
+    struct store *store = store_make(&options);
+    number_put(store, TABLE_PERMANENT, count++);
+    for (uint64_t block = 4; block < 20; block++) {
+        checkpoint_make(store, block);
+    }
+    store_close(&store);
+    store = store_make(&options);
+    numbers_check(store, TABLE_PERMANENT, count);
+    store_close(&store);
+    folder_remove(&folder);
+}
+END_TEST
+
 static void permanent_delete(void *argument)
 {
     struct change change = store_change(argument);
@@ -348,6 +369,7 @@ int main(void)
     tcase_add_test(tcase, records_put_before_the_table_was_permanent_are_found);
     tcase_add_test(tcase, records_of_a_closed_run_from_before_the_table_was_permanent_are_found);
     tcase_add_test(tcase, after_background_work_that_failed_nothing_more_is_written);
+    tcase_add_test(tcase, a_merge_that_the_map_has_no_room_for_is_not_begun);
     tcase_add_test(tcase, nothing_of_it_is_deleted);
     tcase_add_test(tcase, space_counts_runs);
     suite_add_tcase(suite, tcase);
