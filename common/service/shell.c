@@ -350,7 +350,8 @@ int64_t shell_wait_ms(struct shell *shell)
     if ((shell->has_waiting && time_is_known(shell)) || feeds_have_work(shell)) {
         return 0;
     }
-    if (store_checkpoint_running(shell->options.store)) {
+    bool running = store_checkpoint_running(shell->options.store);
+    if (running) {
         wait_ms = store_checkpoint_look_ms(shell->options.store);
     }
     if (shell->space.full != NULL) {
@@ -361,7 +362,7 @@ int64_t shell_wait_ms(struct shell *shell)
     for (unsigned i = 0; i < shell->options.peer_count; i++) {
         wait_until(&wait_ms, now, feed_reader_fetch_at(shell->readers[i]));
     }
-    if (shell->dirty) {
+    if (shell->dirty && !running) { /* the next one begins when this one has ended */
         wait_until(&wait_ms, now, shell->checkpoint_at_ms);
     }
     if (shell->space.stops || definition->due == NULL ||

@@ -70,7 +70,8 @@ static void store_open_at(const struct toy_node *node, const char *path, struct 
                                      .table_count = TOY_TABLES,
                                      .map_bytes = MAP_BYTES,
                                      .memtable_bytes_max = MEMTABLE_BYTES,
-                                     .checkpoint_records = node->options.checkpoint_records };
+                                     .checkpoint_records = node->options.checkpoint_records,
+                                     .has_flush_thread = node->options.has_flush_thread };
     enum status status = store_open(store, &options, &refusal);
     assert(status == STATUS_OK);
 }

@@ -25,6 +25,7 @@ struct toy_node_options {
     uint32_t shard;
     uint32_t shards;                 /* 0: 1 */
     size_t checkpoint_records;       /* 0: the usual */
+    bool has_flush_thread;           /* of its own state, as a process has */
     uint32_t checkpoint_interval_ms; /* as those below: 0 is the usual */
     uint32_t turn_requests_max;
     uint32_t turn_bytes_max;

@@ -1,4 +1,5 @@
-/* link: kith_test_support common_service */
+/* link: kith_test_support common_service lmdb */
+#include "common/store/store_internal.h"
 #include "tests/unit/shell_fixture.h"
 
 /* ---- bounds of a turn */
@@ -475,6 +476,28 @@ START_TEST(a_checkpoint_is_made_after_its_interval_and_shortens_recovery)
 }
 END_TEST
 
+START_TEST(a_checkpoint_that_outlasts_its_interval_does_not_keep_the_loop_awake)
+{
+    struct bench bench;
+    bench_begin(&bench, &(struct toy_node_options){ .checkpoint_interval_ms = 1000,
+                                                    .has_flush_thread = true });
+    send_adds(&bench, 20);
+    toy_node_settle(&bench.node);
+    MDB_txn *held = NULL; /* the flush thread waits for it */
+    ck_assert_int_eq(store_file_write_begin(&bench.node.store->file, &held), STATUS_OK);
+    bench.clock.monotonic_ms += 1000;
+    toy_node_turn(&bench.node);
+    (void)hear_all(&bench);
+    ck_assert_int_eq(add(&bench, "between", "anna", 1).sum, 21);
+    bench.clock.monotonic_ms += 1000;
+    toy_node_turn(&bench.node);
+    ck_assert(store_checkpoint_running(bench.node.store));
+    ck_assert_int_gt(shell_wait_ms(bench.node.shell), 0);
+    mdb_txn_abort(held);
+    bench_end(&bench);
+}
+END_TEST
+
 START_TEST(state_that_is_ahead_of_its_journal_is_refused)
 {
     struct bench bench;
@@ -521,6 +544,8 @@ static Suite *shell_turn_suite(void)
     TCase *recovering = tcase_create("recovering");
     tcase_add_test(recovering, rules_are_journalled_when_they_are_new);
     tcase_add_test(recovering, a_checkpoint_is_made_after_its_interval_and_shortens_recovery);
+    tcase_add_test(recovering,
+                   a_checkpoint_that_outlasts_its_interval_does_not_keep_the_loop_awake);
     tcase_add_test(recovering, state_that_is_ahead_of_its_journal_is_refused);
     suite_add_tcase(suite, recovering);
     return suite;
