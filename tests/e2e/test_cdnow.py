@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """A year and a half of real purchases: every figure that is known of them, whichever way they come
 in. Needs the data sets; see KITH_DATA in ./test --help."""
+# ctest: TIMEOUT 300
 import json
 import random
 import shutil

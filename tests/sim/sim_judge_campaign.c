@@ -317,10 +317,9 @@ static void left_judge(const struct desk *desk, const struct letter *letter,
 {
     unsigned lines = lines_count(text, letter);
     unsigned mails = provided_count(desk->judge->world, letter);
-    unsigned most = letter->is_intended ? 1 : 0;
     unsigned least = letter->ended_by == KITH__V1__FACT_TYPE__FACT_DISPATCH_SENT ? 1 : 0;
     bool is_unknown = letter->ended_by == KITH__V1__FACT_TYPE__FACT_DISPATCH_UNKNOWN;
-    most = is_unknown ? 1 : least;
+    unsigned most = is_unknown ? 1 : least;
     if (is_unknown && !letter->is_mail) {
         letter_wrong(desk, letter->ended_seq, "what became of a line is never unknown");
     }

@@ -60,21 +60,23 @@ static void record_put(struct store *store, uint64_t number)
     change_put(&change, TABLE_MIDDLE, span_of(key, sizeof key), span_of(key, sizeof key));
 }
 
+static void record_check(struct store *store, uint8_t table, uint64_t number, bool is_expected)
+{
+    struct view view = store_view(store);
+    struct chance chance = { number };
+    uint8_t key[16];
+    be64_put(key, chance_next(&chance));
+    be64_put(key + 8, number);
+    struct span value = { 0 };
+    ck_assert_int_eq(view_get(&view, table, span_of(key, sizeof key), &value), is_expected);
+    ck_assert(!is_expected || span_equal(value, span_of(key, sizeof key)));
+}
+
 static void records_check(struct store *store, uint64_t count)
 {
-    static const uint8_t tables[] = { TABLE_LOW, TABLE_MIDDLE };
-    struct view view = store_view(store);
     for (uint64_t number = 0; number < count + 10; number++) {
-        struct chance chance = { number };
-        uint8_t key[16];
-        be64_put(key, chance_next(&chance));
-        be64_put(key + 8, number);
-        for (size_t i = 0; i < 2; i++) {
-            struct span value = { 0 };
-            bool is_there = view_get(&view, tables[i], span_of(key, sizeof key), &value);
-            ck_assert_int_eq(is_there, number < count);
-            ck_assert(!is_there || span_equal(value, span_of(key, sizeof key)));
-        }
+        record_check(store, TABLE_LOW, number, number < count);
+        record_check(store, TABLE_MIDDLE, number, number < count);
     }
 }
 
