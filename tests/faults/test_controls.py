@@ -42,7 +42,9 @@ def told(name, services, words, **how):
 
 def no_sync_is_caught():
     """fdatasync returns at once, and O_DSYNC is not heeded."""
-    told("no sync", ("ingestion",), ("are not there", "ends with", "verify-"), syncs=False)
+    # A journal that is gone, or one that is older than the state, lets nobody start.
+    told("no sync", ("ingestion",), ("are not there", "ends with", "verify-", "no answer"),
+         syncs=False)
 
 
 def a_reply_before_the_sync_is_caught():
