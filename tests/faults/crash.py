@@ -29,6 +29,8 @@ BATCH = 15
 POINTS = 5
 JOURNALS = ("ingestion", "loyalty", "segmentation", "campaign")
 KEY = bytes(range(32))
+# Batches that a service is waited for to write something.
+TRIES_MOST = 30
 # Small checkpoints all the time.
 TUNING = {"checkpoint_interval_ms": 100, "checkpoint_records": 60}
 AGAIN = 4  # of those that were acknowledged
@@ -203,9 +205,16 @@ def die(life, draw, victim):
         request = life.requests["ingestion"][-1]
         request.sent_at = kith.log.header.used
         kith.wire("ingestion").send(request.method, request.body, key=request.key)
-    while victim != "ingestion" and process.poll() is None:
+    tries = 0
+    while victim != "ingestion" and process.poll() is None and tries < TRIES_MOST:
         life.more(1)
-    kith.code_of(victim)
+        tries += 1
+    if tries == TRIES_MOST:
+        # It has nothing to write: campaign, when all who could enter a segment are in it.
+        kith.log.fault("none")
+        kith.kill(victim)
+    else:
+        kith.code_of(victim)
     kith.log.fault("none")
     kith.start(victim)
     kith.ask_status(victim)

@@ -20,7 +20,9 @@ from suite import require, wait_until
 LIBRARY = suite.OPTIONS.build.resolve() / "lib" / "libkith_faults.so"
 # What the long form repeats: tests/faults/run --long ROUNDS sets it.
 ROUNDS = int(os.environ.get("KITH_FAULTS_ROUNDS", "1")) if suite.OPTIONS.long else 1
-SEED = int(os.environ.get("KITH_TEST_SEED", random.SystemRandom().randrange(10**6)))
+# The short form is the same each time; the long one looks elsewhere.
+SEED = int(os.environ.get("KITH_TEST_SEED", random.SystemRandom().randrange(10**6)
+                          if suite.OPTIONS.long else 1))
 # In memory: what is looked at a thousand times and thrown away need not wear out a disk.
 MEMORY = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path("/tmp")
 TIGHT_S = 0.001
