@@ -61,6 +61,7 @@
 #define LIMIT_CHECKPOINT_RECORDS 5000
 /* Records of the state: larger ones would go to LMDB's overflow pages. */
 #define LIMIT_STATE_KEY_BYTES 96
+#define LIMIT_STATE_SUBJECT_BYTES 16 /* whom a record of a clustered table is about */
 #define LIMIT_STATE_VALUE_BYTES 1900
 
 /* Sorted runs of permanent tables, live ones and those being written: four of a level become

@@ -1,5 +1,7 @@
 #include "common/base/view.h"
 
+#include <assert.h>
+
 bool view_get(const struct view *view, uint8_t table, struct span key, struct span *value)
 {
     return view->get(view->context, table, key, value);
@@ -8,7 +10,8 @@ bool view_get(const struct view *view, uint8_t table, struct span key, struct sp
 void view_scan(const struct view *view, uint8_t table, struct span from, view_visit visit,
                void *argument)
 {
-    view->scan(view->context, table, from, visit, argument);
+    struct view_range range = { .table = table, .from = from };
+    view->scan(view->context, &range, visit, argument);
 }
 
 struct walk {
@@ -26,8 +29,18 @@ static bool walk_visit(void *argument, struct span key, struct span value)
 void view_walk(const struct view *view, uint8_t table, struct span prefix, view_visit visit,
                void *argument)
 {
-    struct walk walk = { .prefix = prefix, .visit = visit, .argument = argument };
-    view_scan(view, table, prefix, walk_visit, &walk);
+    struct view_range range = { .table = table, .from = prefix, .within = prefix.size };
+    view_walk_from(view, &range, visit, argument);
+}
+
+void view_walk_from(const struct view *view, const struct view_range *range, view_visit visit,
+                    void *argument)
+{
+    assert(range->within <= range->from.size);
+    struct walk walk = { .prefix = span_of(range->from.data, range->within),
+                         .visit = visit,
+                         .argument = argument };
+    view->scan(view->context, range, walk_visit, &walk);
 }
 
 void change_put(const struct change *change, uint8_t table, struct span key, struct span value)

@@ -272,7 +272,7 @@ size_t memtable_bytes(const struct memtable *memtable)
 /* ---- all of it, sorted */
 
 struct sorted_entry {
-    uint64_t prefixes[2]; /* of the key behind its table: most comparisons need no more */
+    uint64_t prefixes[2]; /* of the key behind its table: of clustered ones, the subject */
     const struct memtable_entry *entry;
 };
 
@@ -297,26 +297,48 @@ static struct sorted_entry sorted_of(const struct memtable_entry *entry)
 }
 
 /* Goes from entry to entry as they lie in memory. */
-static size_t table_sort(const struct memtable_table *table, struct sorted_entry *sorted)
+static size_t table_gather(const struct memtable_table *table, struct sorted_entry *sorted)
 {
     size_t count = 0;
     for (const struct memtable_entry *entry = table->newest; entry != NULL; entry = entry->older) {
         sorted[count++] = sorted_of(entry);
     }
-    qsort(sorted, count, sizeof *sorted, sorted_compare);
     return count;
 }
 
-const struct memtable_entry **memtable_sort(const struct memtable *memtable)
+static size_t cluster_gather(const struct memtable *memtable, const bool *clustered,
+                             struct sorted_entry *sorted)
+{
+    size_t count = 0;
+    for (size_t table = 0; clustered != NULL && table < TABLES; table++) {
+        if (clustered[table]) {
+            count += table_gather(&memtable->tables[table], sorted + count);
+        }
+    }
+    return count;
+}
+
+/* Of one table, or of all that are clustered: those come before all others. */
+static size_t part_sort(struct sorted_entry *sorted, size_t count,
+                        const struct memtable_entry **entries)
+{
+    qsort(sorted, count, sizeof *sorted, sorted_compare);
+    for (size_t i = 0; i < count; i++) {
+        entries[i] = sorted[i].entry;
+    }
+    return count;
+}
+
+const struct memtable_entry **memtable_sort(const struct memtable *memtable, const bool *clustered)
 {
     struct sorted_entry *sorted = memory_allocate((memtable->count + 1) * sizeof *sorted);
     const struct memtable_entry **entries =
         memory_allocate((memtable->count + 1) * sizeof(struct memtable_entry *));
-    size_t count = 0;
+    size_t count = part_sort(sorted, cluster_gather(memtable, clustered, sorted), entries);
     for (size_t table = 0; table < TABLES; table++) {
-        size_t more = table_sort(&memtable->tables[table], sorted);
-        for (size_t i = 0; i < more; i++) {
-            entries[count++] = sorted[i].entry;
+        if (clustered == NULL || !clustered[table]) {
+            size_t more = table_gather(&memtable->tables[table], sorted);
+            count += part_sort(sorted, more, entries + count);
         }
     }
     assert(count == memtable->count);

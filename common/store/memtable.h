@@ -31,9 +31,10 @@ const struct memtable_entry *memtable_find(const struct memtable *memtable, stru
 const struct memtable_entry *memtable_lower_bound(struct memtable *memtable, struct span from);
 /* The next of its table. Only entries that came from memtable_lower_bound or from here. */
 const struct memtable_entry *memtable_next(const struct memtable_entry *entry);
-/* All entries of all tables in the order of their keys: memtable_count() of them, which the
- * caller frees. Changes nothing. */
-const struct memtable_entry **memtable_sort(const struct memtable *memtable);
+/* All entries of all tables in the order of the file's keys (store_record.h): memtable_count()
+ * of them, which the caller frees. `clustered` tells for each of 256 tables whether it is;
+ * NULL: none. Changes nothing. */
+const struct memtable_entry **memtable_sort(const struct memtable *memtable, const bool *clustered);
 
 /* It will be read soon: entries in the order of their keys lie anywhere in memory. */
 static inline void memtable_entry_fetch(const struct memtable_entry *entry)

@@ -73,18 +73,18 @@ static bool scan_visit_below(void *argument, struct span key, struct span value)
     return scan_show(scan, key, value);
 }
 
-static void overlay_scan(void *context, uint8_t table, struct span from, view_visit visit,
+static void overlay_scan(void *context, const struct view_range *range, view_visit visit,
                          void *argument)
 {
     struct overlay *overlay = context;
-    struct store_key first = store_key_of(table, from);
+    struct store_key first = store_key_of(range->table, range->from);
     struct overlay_scan scan = {
         .next = memtable_lower_bound(overlay->changes, store_key_span(&first)),
         .visit = visit,
         .argument = argument,
     };
     overlay->scans++;
-    view_scan(&overlay->below, table, from, scan_visit_below, &scan);
+    overlay->below.scan(overlay->below.context, range, scan_visit_below, &scan);
     while (!scan.is_ended && scan.next != NULL) {
         (void)scan_show_change(&scan); /* the loop asks the scan itself */
     }
@@ -141,7 +141,7 @@ struct change overlay_change(struct overlay *overlay)
 
 void overlay_keep(struct overlay *overlay, const struct change *target)
 {
-    const struct memtable_entry **entries = memtable_sort(overlay->changes);
+    const struct memtable_entry **entries = memtable_sort(overlay->changes, NULL);
     for (size_t i = 0; i < memtable_count(overlay->changes); i++) {
         struct span whole = memtable_entry_key(entries[i]);
         struct span key = store_key_part(whole);

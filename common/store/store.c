@@ -28,6 +28,7 @@ static struct store_key key_check(const struct store *store, uint8_t table, stru
 {
     assert(store->table_known[table]);
     assert(key.size <= LIMIT_STATE_KEY_BYTES);
+    assert(!store->is_clustered[table] || key.size >= LIMIT_STATE_SUBJECT_BYTES);
     return store_key_of(table, key);
 }
 
@@ -40,11 +41,9 @@ static const struct memtable_entry *memory_find(const struct store *store, struc
     return entry;
 }
 
-static bool file_get(const struct store *store, struct span key, struct span *value)
+static bool found_open(const struct store *store, int code, struct span key, MDB_val sealed,
+                       struct span *value)
 {
-    MDB_val key_value = store_value_of(key);
-    MDB_val sealed = { 0 };
-    int code = mdb_get(store->reader, store->file.data, &key_value, &sealed);
     if (code == MDB_NOTFOUND) {
         return false;
     }
@@ -54,6 +53,23 @@ static bool file_get(const struct store *store, struct span key, struct span *va
     return true;
 }
 
+static bool file_get(const struct store *store, struct span key, struct span *value)
+{
+    MDB_val key_value = store_value_of(key);
+    MDB_val sealed = { 0 };
+    int code = mdb_get(store->reader, store->file.data, &key_value, &sealed);
+    return found_open(store, code, key, sealed, value);
+}
+
+static bool cluster_get(const struct store *store, struct span whole, struct span *value)
+{
+    struct store_key filed = store_key_cluster(whole);
+    MDB_val key = store_value_of(store_key_span(&filed));
+    MDB_val sealed = { 0 };
+    int code = mdb_cursor_get(store->cluster, &key, &sealed, MDB_SET);
+    return found_open(store, code, store_key_span(&filed), sealed, value);
+}
+
 static bool store_get(void *context, uint8_t table, struct span key, struct span *value)
 {
     const struct store *store = context;
@@ -61,6 +77,9 @@ static bool store_get(void *context, uint8_t table, struct span key, struct span
     const struct memtable_entry *entry = memory_find(store, store_key_span(&whole));
     if (entry == NULL) {
         struct span stored = store_key_span(&whole);
+        if (store->is_clustered[table]) {
+            return cluster_get(store, stored, value);
+        }
         if (!store->is_permanent[table]) {
             return file_get(store, stored, value);
         }
@@ -136,6 +155,7 @@ static struct store *store_allocate(const struct store_options *options)
         assert(id >= 1 && id <= 254 && !store->table_known[id]);
         store->table_known[id] = true;
         store->is_permanent[id] = options->tables[i].kind == STORE_TABLE_PERMANENT;
+        store->is_clustered[id] = options->tables[i].kind == STORE_TABLE_CLUSTERED;
         tables[i] = options->tables[i];
     }
     store->options = *options;
@@ -168,6 +188,8 @@ static enum status store_load(struct store *store, struct refusal *refusal)
         return refusal_set(refusal, status, "cannot read %s: %s", store->options.path,
                            status_text(status));
     }
+    int code = mdb_cursor_open(store->reader, store->file.data, &store->cluster);
+    assert(code == MDB_SUCCESS); /* memory is all that it needs */
     status = store_runs_take(store);
     if (status != STATUS_OK) {
         return status;
@@ -218,6 +240,9 @@ void store_close(struct store **store)
     store_flush_close(closed);
     free(closed->sorted);
     store_runs_close(closed);
+    if (closed->cluster != NULL) {
+        mdb_cursor_close(closed->cluster);
+    }
     if (closed->reader != NULL) {
         mdb_txn_abort(closed->reader);
     }

@@ -33,6 +33,10 @@ enum store_table_kind {
      * a new one costs the same however many there are, and a filter in memory says of nearly
      * every key that is not there that it is not. Putting one again as it was does no harm. */
     STORE_TABLE_PERMANENT,
+    /* Keys begin with a subject of LIMIT_STATE_SUBJECT_BYTES (asserted), and what the file has of
+     * one subject lies together, whatever table it is of: so what an event reads and changes of its
+     * customer is one page, and not one of each table. */
+    STORE_TABLE_CLUSTERED,
 };
 
 struct store_table {

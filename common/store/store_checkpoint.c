@@ -47,6 +47,11 @@ static enum status entry_write(struct store *store, MDB_txn *txn, struct checkpo
         checkpoint->written++;
         return run_writer_add(store->writer, txn, key, memtable_entry_value(entry));
     }
+    struct store_key filed = { .size = 0 };
+    if (store->is_clustered[key.data[0]]) {
+        filed = store_key_cluster(key);
+        key = store_key_span(&filed);
+    }
     struct store_image image = { memtable_entry_is_tombstone(entry), memtable_entry_value(entry) };
     uint8_t bytes[STORE_SEALED_BYTES_MAX];
     struct span sealed = store_image_seal(key, image, bytes);
@@ -114,7 +119,19 @@ static enum status piece_write(struct store *store, MDB_txn *txn, struct checkpo
     return store_closed_put(&store->file, txn, &closed);
 }
 
-static enum status record_merge(const struct store *store, MDB_txn *txn, struct span key,
+static enum status record_remove(MDB_cursor *data, struct span key)
+{
+    MDB_val key_value = store_value_of(key);
+    MDB_val value = { 0 };
+    int code = mdb_cursor_get(data, &key_value, &value, MDB_SET);
+    if (code == MDB_NOTFOUND) {
+        return STATUS_OK;
+    }
+    return store_status_from_lmdb(code == MDB_SUCCESS ? mdb_cursor_del(data, 0) : code);
+}
+
+/* `data` stands where the record before went: the next one mostly belongs on the same page. */
+static enum status record_merge(const struct store *store, MDB_cursor *data, struct span key,
                                 struct span run_sealed)
 {
     struct store_image image = { 0 };
@@ -122,15 +139,16 @@ static enum status record_merge(const struct store *store, MDB_txn *txn, struct 
         store_corrupt_exit(store, key);
     }
     if (image.tombstone) {
-        return store_file_delete(txn, store->file.data, key);
+        return record_remove(data, key);
     }
     uint8_t bytes[STORE_SEALED_BYTES_MAX];
-    return store_file_put(txn, store->file.data, key, store_record_seal(key, image.value, bytes),
-                          0);
+    MDB_val key_value = store_value_of(key);
+    MDB_val value = store_value_of(store_record_seal(key, image.value, bytes));
+    return store_status_from_lmdb(mdb_cursor_put(data, &key_value, &value, 0));
 }
 
 /* The run does not change while it is merged: its pages, and spans into them, stay. */
-static enum status records_merge(const struct store *store, MDB_txn *txn, MDB_cursor *cursor,
+static enum status records_merge(const struct store *store, MDB_cursor *cursor, MDB_cursor *data,
                                  struct checkpoint *checkpoint)
 {
     MDB_val key = { 0 };
@@ -147,7 +165,7 @@ static enum status records_merge(const struct store *store, MDB_txn *txn, MDB_cu
         if (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) != MDB_SUCCESS) {
             return STATUS_CORRUPT;
         }
-        enum status status = record_merge(store, txn, store_span_of(key), store_span_of(value));
+        enum status status = record_merge(store, data, store_span_of(key), store_span_of(value));
         if (status != STATUS_OK) {
             return status;
         }
@@ -174,9 +192,13 @@ static enum status piece_merge(const struct store *store, MDB_txn *txn,
                                struct checkpoint *checkpoint)
 {
     MDB_cursor *cursor = NULL;
+    MDB_cursor *data = NULL;
     int code = mdb_cursor_open(txn, store->file.run, &cursor);
     assert(code == MDB_SUCCESS); /* memory is all that it needs */
-    enum status status = records_merge(store, txn, cursor, checkpoint);
+    code = mdb_cursor_open(txn, store->file.data, &data);
+    assert(code == MDB_SUCCESS);
+    enum status status = records_merge(store, cursor, data, checkpoint);
+    mdb_cursor_close(data);
     mdb_cursor_close(cursor);
     if (status != STATUS_OK || checkpoint->merged < checkpoint->run.records) {
         return status;
@@ -202,7 +224,7 @@ static enum status piece_make(struct store *store, MDB_txn *txn, struct checkpoi
 
 static enum status entries_sort(struct store *store)
 {
-    store->sorted = memtable_sort(store->frozen);
+    store->sorted = memtable_sort(store->frozen, store->is_clustered);
     store->sorted_count = memtable_count(store->frozen);
     return store_runs_write_begin(store);
 }

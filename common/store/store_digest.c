@@ -4,6 +4,7 @@
  */
 #include "common/store/store_internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,42 +12,38 @@ struct digest_pass {
     const struct store_options *options;
     struct store_digest *digests;
     const struct store_watch *watch; /* NULL: nobody looks on */
-    struct store_digest *current;    /* of the table that the records are of; NULL: none yet */
-    uint8_t table;
-    struct hash_stream stream;
+    struct hash_stream *streams;     /* one for each table: those of a cluster take turns */
 };
 
-static void digests_init(const struct store_options *options, struct store_digest *digests)
+static void pass_begin(struct digest_pass *pass)
 {
-    struct hash_stream nothing;
-    hash_stream_init(&nothing);
-    struct hash128 digest = hash_stream_end128(&nothing);
-    for (size_t i = 0; i < options->table_count; i++) {
-        digests[i] = (struct store_digest){ .table = options->tables[i].name, .digest = digest };
+    size_t count = pass->options->table_count;
+    pass->streams =
+        aligned_alloc(_Alignof(struct hash_stream), (count + 1) * sizeof *pass->streams);
+    assert(pass->streams != NULL); /* as with memory_allocate, which aligns less */
+    for (size_t i = 0; i < count; i++) {
+        pass->digests[i] = (struct store_digest){ .table = pass->options->tables[i].name };
+        hash_stream_init(&pass->streams[i]);
     }
 }
 
-static void table_end(struct digest_pass *pass)
+static void pass_end(struct digest_pass *pass)
 {
-    if (pass->current != NULL) {
-        pass->current->digest = hash_stream_end128(&pass->stream);
-        pass->current = NULL;
-    }
-}
-
-/* False: the service has no such table. */
-static bool table_begin(struct digest_pass *pass, uint8_t table)
-{
-    table_end(pass);
     for (size_t i = 0; i < pass->options->table_count; i++) {
-        if (pass->options->tables[i].id == table) {
-            pass->current = &pass->digests[i];
-            pass->table = table;
-            hash_stream_init(&pass->stream);
-            return true;
-        }
+        pass->digests[i].digest = hash_stream_end128(&pass->streams[i]);
     }
-    return false;
+    free(pass->streams);
+    pass->streams = NULL;
+}
+
+/* The table's place. table_count: the service has no such table. */
+static size_t table_find(const struct store_options *options, uint8_t table)
+{
+    size_t i = 0;
+    while (i < options->table_count && options->tables[i].id != table) {
+        i += 1;
+    }
+    return i;
 }
 
 static void bytes_add(struct hash_stream *stream, struct span bytes)
@@ -59,16 +56,19 @@ static void bytes_add(struct hash_stream *stream, struct span bytes)
 
 static bool record_add(struct digest_pass *pass, struct span key, struct span value)
 {
-    uint8_t table = key.data[0];
-    if ((pass->current == NULL || pass->table != table) && !table_begin(pass, table)) {
+    uint8_t table = store_key_table(key);
+    size_t place = table_find(pass->options, table);
+    if (place == pass->options->table_count) {
         return false;
     }
-    bytes_add(&pass->stream, store_key_part(key));
-    bytes_add(&pass->stream, value);
+    struct store_key whole = store_key_whole(key);
+    struct span part = store_key_part(store_key_span(&whole));
+    bytes_add(&pass->streams[place], part);
+    bytes_add(&pass->streams[place], value);
     if (pass->watch != NULL && pass->watch->table == table) {
-        (void)pass->watch->visit(pass->watch->argument, store_key_part(key), value);
+        (void)pass->watch->visit(pass->watch->argument, part, value);
     }
-    pass->current->records++;
+    pass->digests[place].records++;
     return true;
 }
 
@@ -89,9 +89,9 @@ static enum status records_add(struct digest_pass *pass, struct layers *layers, 
 
 static enum status layers_digest(struct digest_pass *pass, struct layers *layers, struct span *key)
 {
-    digests_init(pass->options, pass->digests);
+    pass_begin(pass);
     enum status status = records_add(pass, layers, key);
-    table_end(pass);
+    pass_end(pass);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
@@ -106,14 +106,15 @@ void store_digests(struct store *store, struct store_digest *digests)
 {
     struct layers layers = { 0 };
     struct span key = { 0 };
-    layers_add_memtable_whole(&layers, store->active);
+    layers_add_memtable_whole(&layers, store->active, store->is_clustered);
     if (store->frozen != NULL) {
-        layers_add_memtable_whole(&layers, store->frozen);
+        layers_add_memtable_whole(&layers, store->frozen, store->is_clustered);
     }
     if (store->list != NULL) {
         layers_add_runs(&layers, store->list, store->reader, lowest_key());
     }
-    layers_add_table(&layers, LAYER_DATA, store->reader, store->file.data, lowest_key());
+    struct layer_range all = { .from = lowest_key() };
+    layers_add_table(&layers, LAYER_DATA, store->reader, store->file.data, &all);
     struct digest_pass pass = { .options = &store->options, .digests = digests };
     enum status status = layers_digest(&pass, &layers, &key);
     if (status != STATUS_OK) {
@@ -191,16 +192,17 @@ static enum status snapshot_digest(const struct snapshot *snapshot, struct diges
 {
     const struct store_options *options = pass->options;
     struct layers layers = { 0 };
+    struct layer_range all = { .from = lowest_key() };
     if (snapshot->has_closed_run) {
-        layers_add_table(&layers, LAYER_RUN, snapshot->txn, snapshot->file.run, lowest_key());
+        layers_add_table(&layers, LAYER_RUN, snapshot->txn, snapshot->file.run, &all);
     }
     layers_add_runs(&layers, snapshot->runs, snapshot->txn, lowest_key());
-    layers_add_table(&layers, LAYER_DATA, snapshot->txn, snapshot->file.data, lowest_key());
+    layers_add_table(&layers, LAYER_DATA, snapshot->txn, snapshot->file.data, &all);
     struct span key = { 0 };
     enum status status = layers_digest(pass, &layers, &key);
     if (status == STATUS_REFUSED) {
         status = refusal_set(refusal, STATUS_CORRUPT, "%s has records of table %u, which %s lacks",
-                             options->path, key.data[0], options->service);
+                             options->path, store_key_table(key), options->service);
     } else if (status != STATUS_OK) {
         char text[STORE_RECORD_TEXT_BYTES] = "";
         store_record_describe(options, key, text);

@@ -7,8 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* 2: permanent tables lie in runs. */
-#define FORMAT 2
+/* 2: permanent tables lie in runs. 3: tables may be clustered. */
+#define FORMAT 3
+#define FORMAT_CLUSTERED 3
 #define TABLES (3 + LIMIT_STATE_RUNS)
 /* A reader's place in the lock file; a killed reader holds one until it is looked for. */
 #define READERS_MAX 1024
@@ -168,9 +169,28 @@ static enum status identity_compare(const struct identity *identity,
     return STATUS_OK;
 }
 
+enum file_age {
+    FILE_CURRENT,
+    FILE_OLDER,    /* and read as it is */
+    FILE_OUTDATED, /* its records lie where nobody looks for them any more */
+};
+
+static enum file_age file_age_of(const struct identity *identity,
+                                 const struct store_options *options)
+{
+    bool is_older = identity->format < FORMAT || identity->schema < options->schema;
+    for (size_t i = 0; i < options->table_count; i++) {
+        if (options->tables[i].kind == STORE_TABLE_CLUSTERED &&
+            identity->format < FORMAT_CLUSTERED) {
+            return FILE_OUTDATED;
+        }
+    }
+    return is_older ? FILE_OLDER : FILE_CURRENT;
+}
+
 /* STATUS_NOT_FOUND: it belongs to nobody yet. */
 static enum status identity_check(const struct store_file *file, MDB_txn *txn,
-                                  const struct store_options *options, bool *is_older,
+                                  const struct store_options *options, enum file_age *age,
                                   struct refusal *refusal)
 {
     MDB_val key = store_value_of(identity_key);
@@ -184,7 +204,7 @@ static enum status identity_check(const struct store_file *file, MDB_txn *txn,
         return refusal_set(refusal, STATUS_CORRUPT, "%s: the record of whose it is is broken",
                            options->path);
     }
-    *is_older = identity.format < FORMAT || identity.schema < options->schema;
+    *age = file_age_of(&identity, options);
     return identity_compare(&identity, options, refusal);
 }
 
@@ -226,6 +246,19 @@ static enum status foreign_refuse(MDB_txn *txn, const struct store_options *opti
     return refusal_set(refusal, STATUS_REFUSED, "%s is not a state of Kith", options->path);
 }
 
+/* The state is made of the journal again: it is the same, and this way is the one that every
+ * state came by. Permanent records stay, they are put again as they are. */
+static enum status content_drop(const struct store_file *file, MDB_txn *txn)
+{
+    struct journal_position begin = { 0 };
+    int code = mdb_drop(txn, file->data, 0);
+    if (code == MDB_SUCCESS) {
+        code = mdb_drop(txn, file->run, 0);
+    }
+    enum status status = store_status_from_lmdb(code);
+    return status == STATUS_OK ? store_position_put(file, txn, &begin) : status;
+}
+
 static enum status content_open(struct store_file *file, MDB_txn *txn,
                                 const struct store_options *options, struct refusal *refusal)
 {
@@ -240,13 +273,16 @@ static enum status content_open(struct store_file *file, MDB_txn *txn,
     if (code != MDB_SUCCESS) {
         return lmdb_refuse(refusal, options, code);
     }
-    bool is_older = false;
-    enum status status = identity_check(file, txn, options, &is_older, refusal);
-    if (status != STATUS_NOT_FOUND && !(status == STATUS_OK && is_older)) {
+    enum file_age age = FILE_CURRENT;
+    enum status status = identity_check(file, txn, options, &age, refusal);
+    if (status != STATUS_NOT_FOUND && !(status == STATUS_OK && age != FILE_CURRENT)) {
         return status;
     }
+    status = age == FILE_OUTDATED ? content_drop(file, txn) : STATUS_OK;
     /* Over an older schema too: what is written from now on, an older program must not read. */
-    status = identity_put(file, txn, options);
+    if (status == STATUS_OK) {
+        status = identity_put(file, txn, options);
+    }
     if (status != STATUS_OK) {
         (void)refusal_set(refusal, status, "cannot write to %s: %s", options->path,
                           status_text(status));
@@ -400,8 +436,9 @@ static enum status file_open_to_read(struct store_file *file, const struct store
     code = tables_open(file, txn, 0);
     enum status status = store_status_from_lmdb(code);
     if (code == MDB_SUCCESS) {
-        bool is_older = false; /* which a reader need not raise */
-        status = identity_check(file, txn, options, &is_older, refusal);
+        enum file_age age = FILE_CURRENT; /* which a reader need not raise */
+        status = identity_check(file, txn, options, &age, refusal);
+        status = status == STATUS_OK && age == FILE_OUTDATED ? STATUS_NOT_FOUND : status;
     } else if (code != MDB_NOTFOUND) {
         (void)lmdb_refuse(refusal, options, code);
     }

@@ -2,8 +2,8 @@
  * The LMDB environment of a state: its three tables, its transactions, and the few records
  * that say what the file holds.
  *
- *   data   table | key            ->  sealed value
- *   run    table | key            ->  sealed after-image, of the checkpoint being made
+ *   data   filed key              ->  sealed value
+ *   run    filed key              ->  sealed after-image, of the checkpoint being made
  *   meta   "identity"             ->  format (4) | shard (4) | schema (4) | service
  *          "closed"               ->  position (48) | records (8) | chain (8) of the run
  *          "checkpoint"           ->  position (48)

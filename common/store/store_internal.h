@@ -30,8 +30,10 @@ struct store {
     struct store_options options; /* path and tables are the store's own */
     bool table_known[256];
     bool is_permanent[256];
+    bool is_clustered[256];
     struct store_file file;
-    MDB_txn *reader; /* the snapshot that reads look at */
+    MDB_txn *reader;     /* the snapshot that reads look at */
+    MDB_cursor *cluster; /* in it: what is read next mostly lies on the same page */
     struct memtable *active;
     struct memtable *frozen;          /* NULL: none. Never written to */
     struct journal_position position; /* the newest P of the file that the loop knows of */
@@ -54,7 +56,7 @@ struct store {
 };
 
 /* view.scan of a store. */
-void store_scan(void *context, uint8_t table, struct span from, view_visit visit, void *argument);
+void store_scan(void *context, const struct view_range *range, view_visit visit, void *argument);
 
 /* Names table and key on stderr and ends the process: state that is read wrong must not
  * reach a decision. `key` is whole; empty: the file's pages cannot be followed. */

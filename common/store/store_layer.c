@@ -8,9 +8,14 @@
 static void memtable_layer_show(struct layer *layer)
 {
     layer->has_record = layer->entry != NULL;
-    if (layer->has_record) {
-        layer->key = memtable_entry_key(layer->entry);
-        layer->value = memtable_entry_value(layer->entry);
+    if (!layer->has_record) {
+        return;
+    }
+    layer->key = memtable_entry_key(layer->entry);
+    layer->value = memtable_entry_value(layer->entry);
+    if (layer->clustered[layer->key.data[0]]) {
+        layer->made = store_key_cluster(layer->key);
+        layer->key = store_key_span(&layer->made);
     }
 }
 
@@ -33,6 +38,43 @@ static void table_layer_move(struct layers *layers, struct layer *layer, struct 
         layer->value = store_span_of(value);
     } else if (code != MDB_NOTFOUND) {
         layers->is_broken = true;
+    }
+}
+
+/* The first key of the table behind that of a record of another table. False: no subject
+ * follows. */
+static bool cluster_next(struct span key, uint8_t table, struct store_key *next)
+{
+    *next = store_key_whole(key);
+    uint8_t passed = next->bytes[0];
+    next->bytes[0] = table;
+    next->size = 1 + LIMIT_STATE_SUBJECT_BYTES;
+    if (passed > table) {
+        size_t i = next->size - 1;
+        while (i > 0 && ++next->bytes[i] == 0) {
+            i -= 1;
+        }
+        if (i == 0) {
+            return false;
+        }
+    }
+    *next = store_key_cluster(store_key_span(next));
+    return true;
+}
+
+/* In a cluster lie records of other tables between those of one. */
+static void cluster_layer_settle(struct layers *layers, struct layer *layer)
+{
+    const struct layer_range *range = &layer->range;
+    struct span within = span_of(range->from.data, range->within);
+    while (layer->has_record && store_key_table(layer->key) != range->table) {
+        struct store_key next = { .size = 0 };
+        layer->has_record = store_key_is_clustered(layer->key) &&
+                            cluster_next(layer->key, range->table, &next) &&
+                            span_has_prefix(store_key_span(&next), within);
+        if (layer->has_record) {
+            table_layer_move(layers, layer, store_key_span(&next), MDB_SET_RANGE);
+        }
     }
 }
 
@@ -62,6 +104,9 @@ static void layer_advance(struct layers *layers, struct layer *layer)
     case LAYER_RUN:
     case LAYER_DATA:
         table_layer_move(layers, layer, (struct span){ 0 }, MDB_NEXT);
+        if (layer->range.table != 0) {
+            cluster_layer_settle(layers, layer);
+        }
         return;
     }
 }
@@ -74,28 +119,36 @@ static struct layer *layer_add(struct layers *layers, enum layer_kind kind)
     return layer;
 }
 
-void layers_add_memtable(struct layers *layers, struct memtable *memtable, struct span from)
+void layers_add_memtable(struct layers *layers, struct memtable *memtable, const bool *clustered,
+                         struct span from)
 {
     struct layer *layer = layer_add(layers, LAYER_MEMTABLE);
+    layer->clustered = clustered;
     layer->entry = memtable_lower_bound(memtable, from);
     memtable_layer_show(layer);
 }
 
-void layers_add_memtable_whole(struct layers *layers, const struct memtable *memtable)
+void layers_add_memtable_whole(struct layers *layers, const struct memtable *memtable,
+                               const bool *clustered)
 {
     struct layer *layer = layer_add(layers, LAYER_SORTED);
-    layer->sorted = memtable_sort(memtable);
+    layer->clustered = clustered;
+    layer->sorted = memtable_sort(memtable, clustered);
     layer->sorted_count = memtable_count(memtable);
     sorted_layer_move(layer, 0);
 }
 
 void layers_add_table(struct layers *layers, enum layer_kind kind, MDB_txn *txn, MDB_dbi table,
-                      struct span from)
+                      const struct layer_range *range)
 {
     struct layer *layer = layer_add(layers, kind);
+    layer->range = *range;
     int code = mdb_cursor_open(txn, table, &layer->cursor);
     assert(code == MDB_SUCCESS); /* memory is all that it needs */
-    table_layer_move(layers, layer, from, MDB_SET_RANGE);
+    table_layer_move(layers, layer, range->from, MDB_SET_RANGE);
+    if (range->table != 0) {
+        cluster_layer_settle(layers, layer);
+    }
 }
 
 void layers_add_runs(struct layers *layers, const struct run_list *list, MDB_txn *txn,
@@ -160,6 +213,16 @@ static bool layer_open(const struct layer *layer, struct store_image *image)
     return false;
 }
 
+/* What a layer made of its key, it makes anew of the next one. */
+static struct span key_keep(struct layers *layers, const struct layer *layer)
+{
+    if (layer->key.data != layer->made.bytes) {
+        return layer->key;
+    }
+    layers->current = layer->made;
+    return store_key_span(&layers->current);
+}
+
 static void layers_pass(struct layers *layers, struct span key)
 {
     for (size_t i = 0; i < layers->count; i++) {
@@ -181,7 +244,7 @@ enum status layers_next(struct layers *layers, struct span *key, struct span *va
         if (least == NULL) {
             return STATUS_NOT_FOUND;
         }
-        *key = least->key;
+        *key = key_keep(layers, least);
         struct store_image image = { 0 };
         if (!layer_open(least, &image)) {
             return STATUS_CORRUPT;

@@ -117,7 +117,7 @@ static const char *table_name(const struct store_options *options, uint8_t table
 void store_record_describe(const struct store_options *options, struct span key,
                            char out[STORE_RECORD_TEXT_BYTES])
 {
-    struct store_key shown = store_key_copy(key);
+    struct store_key shown = key.size > 0 ? store_key_whole(key) : store_key_copy(key);
     if (shown.size == 0) {
         (void)snprintf(out, STORE_RECORD_TEXT_BYTES, "the tables cannot be read");
         return;

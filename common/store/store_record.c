@@ -5,6 +5,10 @@
 #include <assert.h>
 #include <string.h>
 
+/* No table has this number: those of a cluster come before all others. */
+#define CLUSTER 0
+#define CLUSTER_HEAD_BYTES (1 + LIMIT_STATE_SUBJECT_BYTES)
+
 enum image_kind {
     IMAGE_TOMBSTONE = 0,
     IMAGE_VALUE = 1,
@@ -44,6 +48,52 @@ struct span store_key_part(struct span whole)
 {
     assert(whole.size > 0);
     return span_of(whole.data + 1, whole.size - 1);
+}
+
+struct store_key store_key_cluster(struct span whole)
+{
+    struct span key = store_key_part(whole);
+    struct store_key filed = { .size = 1 + key.size, .bytes = { CLUSTER } };
+    if (key.size < LIMIT_STATE_SUBJECT_BYTES) {
+        bytes_copy(filed.bytes + 1, key);
+        return filed;
+    }
+    filed.size += 1;
+    bytes_copy(filed.bytes + 1, span_of(key.data, LIMIT_STATE_SUBJECT_BYTES));
+    filed.bytes[CLUSTER_HEAD_BYTES] = whole.data[0];
+    bytes_copy(filed.bytes + CLUSTER_HEAD_BYTES + 1,
+               span_of(key.data + LIMIT_STATE_SUBJECT_BYTES, key.size - LIMIT_STATE_SUBJECT_BYTES));
+    return filed;
+}
+
+bool store_key_is_clustered(struct span filed)
+{
+    return filed.size > 0 && filed.data[0] == CLUSTER;
+}
+
+uint8_t store_key_table(struct span filed)
+{
+    assert(filed.size > 0);
+    if (!store_key_is_clustered(filed)) {
+        return filed.data[0];
+    }
+    return filed.size > CLUSTER_HEAD_BYTES ? filed.data[CLUSTER_HEAD_BYTES] : 0;
+}
+
+struct store_key store_key_whole(struct span filed)
+{
+    if (!store_key_is_clustered(filed) || filed.size <= CLUSTER_HEAD_BYTES) {
+        return store_key_copy(filed);
+    }
+    size_t rest = filed.size - CLUSTER_HEAD_BYTES - 1;
+    size_t most = STORE_KEY_BYTES_MAX - CLUSTER_HEAD_BYTES; /* a broken file may have longer ones */
+    rest = rest < most ? rest : most;
+    struct store_key whole = { .size = CLUSTER_HEAD_BYTES + rest };
+    whole.bytes[0] = filed.data[CLUSTER_HEAD_BYTES];
+    bytes_copy(whole.bytes + 1, span_of(filed.data + 1, LIMIT_STATE_SUBJECT_BYTES));
+    bytes_copy(whole.bytes + CLUSTER_HEAD_BYTES,
+               span_of(filed.data + CLUSTER_HEAD_BYTES + 1, rest));
+    return whole;
 }
 
 struct span store_record_seal(struct span key, struct span value, uint8_t *out)

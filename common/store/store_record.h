@@ -1,7 +1,9 @@
 /*
  * The bytes of a record: its whole key, and its value sealed with a checksum.
  *
- *   key            table (1) | key
+ *   whole key      table (1) | key
+ *   filed key      the whole key; of a clustered table
+ *                  0 (1) | subject (16) | table (1) | rest: its key is subject | rest
  *   sealed         value | checksum (8), XXH3-64 over whole key and value
  *   in the run     sealed (kind (1) | value): kind 0 a tombstone, 1 a value
  */
@@ -11,8 +13,9 @@
 #include "common/base/bytes.h"
 #include "common/base/limits.h"
 
-/* The longest key, its table, and a byte for "just after this key" as the start of a scan. */
-#define STORE_KEY_BYTES_MAX (1 + LIMIT_STATE_KEY_BYTES + 1)
+/* The longest key, its table, a byte for "clustered", and one for "just after this key" as the
+ * start of a scan. */
+#define STORE_KEY_BYTES_MAX (1 + 1 + LIMIT_STATE_KEY_BYTES + 1)
 #define STORE_CHECKSUM_BYTES 8
 #define STORE_SEALED_BYTES_MAX (1 + LIMIT_STATE_VALUE_BYTES + STORE_CHECKSUM_BYTES)
 
@@ -28,6 +31,14 @@ struct store_key store_key_copy(struct span whole);
 struct span store_key_span(const struct store_key *key);
 /* Without the table. */
 struct span store_key_part(struct span whole);
+
+/* Of a whole key of a clustered table; one that is shorter than a subject is only good as the
+ * start of a scan. */
+struct store_key store_key_cluster(struct span whole);
+struct store_key store_key_whole(struct span filed);
+bool store_key_is_clustered(struct span filed);
+/* 0: it is clustered and too short to say. */
+uint8_t store_key_table(struct span filed);
 
 /* Writes the sealed value to `out`, which has STORE_SEALED_BYTES_MAX, and returns it. */
 struct span store_record_seal(struct span key, struct span value, uint8_t *out);

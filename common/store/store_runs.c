@@ -101,6 +101,8 @@ enum status store_runs_take(struct store *store)
         run_list_release(&offered);
         return store_status_from_lmdb(code);
     }
+    code = mdb_cursor_renew(store->reader, store->cluster);
+    assert(code == MDB_SUCCESS); /* it was one of this transaction */
     if (offered != NULL) {
         assert(run_list_fits(offered, store->reader));
         run_list_release(&store->list);

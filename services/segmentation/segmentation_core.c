@@ -103,11 +103,7 @@ void segmentation_core_work_load(const struct view *view, struct segmentation_wo
         customer_id_equal(work->customer, id)) {
         return;
     }
-    struct segmentation_figures into = { .figures = work->figures,
-                                         .count = work->rules->rules.feature_count,
-                                         .records = customer->figures,
-                                         .bits = customer->figure_bits };
-    segmentation_figures_load(view, id, &into);
+    segmentation_figures_load(view, id, customer, work->figures, work->rules->rules.feature_count);
     work->is_loaded = true;
     work->version = work->rules->version;
     work->customer = id;
@@ -123,7 +119,7 @@ static struct rules_window window_answer(void *context, size_t feature)
 static bool latest_answer(void *context, size_t feature, int64_t *at_ms)
 {
     const struct segmentation_answers *answers = context;
-    return segmentation_latest_load(answers->view, answers->id,
+    return segmentation_latest_load(answers->view, answers->id, answers->customer,
                                     answers->work->rules->latest[feature], at_ms);
 }
 

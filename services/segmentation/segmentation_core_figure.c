@@ -66,18 +66,10 @@ static void figures_load(struct hand *hand)
 
 static void figures_put(struct hand *hand)
 {
-    hand->customer.figures = 0;
-    hand->customer.figure_bits = 0;
-    for (size_t i = 0; i < hand->work->rules->rules.feature_count; i++) {
-        bool is_there = hand->work->figures[i].count > 0;
-        hand->customer.figures += is_there ? 1 : 0;
-        if (is_there && i < SEGMENTATION_FIGURE_BITS) {
-            hand->customer.figure_bits |= UINT64_C(1) << i;
-        }
-        if (hand->work->changed[i]) {
-            segmentation_figure_put(hand->change, hand->id, (uint16_t)i, &hand->work->figures[i]);
-        }
-    }
+    struct segmentation_figures figures = { .figures = hand->work->figures,
+                                            .changed = hand->work->changed,
+                                            .count = hand->work->rules->rules.feature_count };
+    segmentation_figures_put(hand->change, hand->id, &hand->customer, &figures);
 }
 
 /* ---- the newest event */
@@ -85,9 +77,10 @@ static void figures_put(struct hand *hand)
 static void latest_raise(struct hand *hand, struct hash128 what, int64_t at_ms)
 {
     int64_t latest_ms = 0;
-    if (!segmentation_latest_load(&hand->change->view, hand->id, what, &latest_ms) ||
+    if (!segmentation_latest_load(&hand->change->view, hand->id, &hand->customer, what,
+                                  &latest_ms) ||
         at_ms > latest_ms) {
-        segmentation_latest_put(hand->change, hand->id, what, at_ms);
+        segmentation_latest_put(hand->change, hand->id, &hand->customer, what, at_ms);
     }
 }
 
@@ -146,8 +139,8 @@ static int64_t due_decide(const struct hand *hand)
         const struct rules_node *node = &rules->rules.nodes[i];
         int64_t latest_ms = 0;
         if (node->kind == RULES_LAST &&
-            segmentation_latest_load(&hand->change->view, hand->id, rules->latest[node->feature],
-                                     &latest_ms)) {
+            segmentation_latest_load(&hand->change->view, hand->id, &hand->customer,
+                                     rules->latest[node->feature], &latest_ms)) {
             due_lower(&due_ms, latest_ms + (int64_t)node->days * MS_PER_DAY, hand->now_ms);
         }
     }
@@ -409,9 +402,7 @@ void segmentation_core_visit_evolve(const struct change *change, struct segmenta
      * of now in any case, and the newest events brought up to it. */
     assert(known && hand.customer.due_ms >= now_ms);
     hand.customer.version = work->rules->version;
-    segmentation_figures_delete(change, id, hand.customer.figures);
-    hand.customer.figures = 0;
-    hand.customer.figure_bits = 0;
+    segmentation_figures_delete(change, id, &hand.customer);
     work->is_loaded = false;
     figures_load(&hand);
     ahead_evolve(&hand, false);

@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* Version of the tables in segmentation_key.h. */
-#define SEGMENTATION_SCHEMA 1
+#define SEGMENTATION_SCHEMA 2
 /* What the largest fact of a feed and the rules unpack to, with room. */
 #define SEGMENTATION_ARENA_BYTES (8 * 1024 * 1024)
 #define SEGMENTATION_SUITE_KEY_BYTES 32
@@ -438,12 +438,12 @@ static enum status why_handle(void *service, struct turn *turn, struct span body
 /* ---- the page */
 
 static const struct store_table tables[] = {
-    { SEGMENTATION_TABLE_CUSTOMER, "customer", STORE_TABLE_TREE },
-    { SEGMENTATION_TABLE_PROFILE, "profile", STORE_TABLE_TREE },
-    { SEGMENTATION_TABLE_EVENT, "event", STORE_TABLE_TREE },
-    { SEGMENTATION_TABLE_FEATURE, "feature", STORE_TABLE_TREE },
-    { SEGMENTATION_TABLE_LATEST, "latest", STORE_TABLE_TREE },
-    { SEGMENTATION_TABLE_MEMBERSHIP, "membership", STORE_TABLE_TREE },
+    { SEGMENTATION_TABLE_CUSTOMER, "customer", STORE_TABLE_CLUSTERED },
+    { SEGMENTATION_TABLE_PROFILE, "profile", STORE_TABLE_CLUSTERED },
+    { SEGMENTATION_TABLE_EVENT, "event", STORE_TABLE_CLUSTERED },
+    { SEGMENTATION_TABLE_FEATURE, "feature", STORE_TABLE_CLUSTERED },
+    { SEGMENTATION_TABLE_LATEST, "latest", STORE_TABLE_CLUSTERED },
+    { SEGMENTATION_TABLE_MEMBERSHIP, "membership", STORE_TABLE_CLUSTERED },
     { SEGMENTATION_TABLE_DUE, "due", STORE_TABLE_TREE },
     { SEGMENTATION_TABLE_MEMBER, "member", STORE_TABLE_TREE },
     { SEGMENTATION_TABLE_SEGMENT, "segment", STORE_TABLE_TREE },

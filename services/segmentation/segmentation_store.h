@@ -37,6 +37,22 @@ struct segmentation_subject {
 struct segmentation_subject segmentation_subject_of(struct sealed sealed);
 struct sealed segmentation_subject_sealed(const struct segmentation_subject *subject);
 
+/* Over the window as it stands; all zeroes when nothing is in it. */
+struct segmentation_figure {
+    uint64_t count;
+    rules_sum sum;
+    int64_t oldest_ms; /* of the events in it */
+};
+/* The newest event of a (type, category). */
+struct segmentation_latest {
+    struct hash128 what;
+    int64_t at_ms;
+};
+
+/* Kept with the customer itself, so that they are read and written with it: the figures of the
+ * first features, and the first few (type, category). Further ones have a record each. */
+#define SEGMENTATION_HELD_FIGURES 8
+#define SEGMENTATION_HELD_LATEST 6
 /* Customers belong to few segments at a time. */
 #define SEGMENTATION_LISTED_MAX 8
 #define SEGMENTATION_UNLISTED UINT8_MAX
@@ -51,12 +67,15 @@ struct segmentation_customer {
      * was deleted of the customers behind it. */
     int64_t oldest_ms; /* no event of history is older */
     int64_t newest_ms; /* none is newer */
-    uint32_t figures;  /* records */
+    uint32_t figures;  /* with a record of their own */
     uint32_t memberships;
     /* Where its records are, so that they need not be looked for at all. */
     uint64_t figure_bits;  /* bit i: of feature i; as many as `figures`, or they say nothing */
     uint8_t segment_count; /* as many as `memberships`; SEGMENTATION_UNLISTED: not known */
     uint32_t segments[SEGMENTATION_LISTED_MAX]; /* ascending */
+    struct segmentation_figure held[SEGMENTATION_HELD_FIGURES];
+    uint8_t latest_count; /* no more have a record as long as there is room here */
+    struct segmentation_latest latest[SEGMENTATION_HELD_LATEST];
 };
 /* A membership more, or one less. */
 void segmentation_customer_join(struct segmentation_customer *customer, uint32_t segment);
@@ -83,12 +102,6 @@ struct segmentation_entry {
     struct span category; /* empty: none that rules could name */
     int64_t amount_minor;
 };
-/* Over the window as it stands; all zeroes when nothing is in it. */
-struct segmentation_figure {
-    uint64_t count;
-    rules_sum sum;
-    int64_t oldest_ms; /* of the events in it */
-};
 struct segmentation_membership {
     uint32_t segment; /* its number */
     uint32_t version; /* of the rules that decided it */
@@ -113,6 +126,8 @@ bool segmentation_customer_load(const struct view *view, struct customer_id id,
                                 struct segmentation_customer *customer);
 void segmentation_customer_put(const struct change *change, struct customer_id id,
                                const struct segmentation_customer *customer);
+/* Only its due_ms. */
+bool segmentation_customer_due(const struct view *view, struct customer_id id, int64_t *due_ms);
 /* The first customer, or the first after `after`. */
 bool segmentation_customer_next(const struct view *view, const struct customer_id *after,
                                 struct customer_id *next);
@@ -131,27 +146,30 @@ void segmentation_entry_put(const struct change *change, struct segmentation_eve
                             const struct segmentation_entry *entry);
 void segmentation_entry_delete(const struct change *change, struct segmentation_event_key key);
 
-/* The figures of a customer that has `records` of them, at `bits` if those are as many; sets
- * the others to zeroes up to `count`, beyond which there are none (asserted). */
-struct segmentation_figures {
-    struct segmentation_figure *figures;
-    size_t count;
-    size_t records;
-    uint64_t bits;
-};
+/* The figures of a customer; sets the others to zeroes up to `count`, beyond which there are none
+ * (asserted). */
 void segmentation_figures_load(const struct view *view, struct customer_id id,
-                               const struct segmentation_figures *into);
-/* Deletes them, whatever rules they are of. */
+                               const struct segmentation_customer *customer,
+                               struct segmentation_figure *figures, size_t count);
+/* Deletes them, whatever rules they are of. Here and below: the caller puts the customer. */
 void segmentation_figures_delete(const struct change *change, struct customer_id id,
-                                 size_t records);
-/* Deletes an empty one. */
-void segmentation_figure_put(const struct change *change, struct customer_id id, uint16_t feature,
-                             const struct segmentation_figure *figure);
+                                 struct segmentation_customer *customer);
+struct segmentation_figures {
+    const struct segmentation_figure *figures;
+    const bool *changed;
+    size_t count;
+};
+/* All figures that there are. */
+void segmentation_figures_put(const struct change *change, struct customer_id id,
+                              struct segmentation_customer *customer,
+                              const struct segmentation_figures *from);
 
-bool segmentation_latest_load(const struct view *view, struct customer_id id, struct hash128 what,
+bool segmentation_latest_load(const struct view *view, struct customer_id id,
+                              const struct segmentation_customer *customer, struct hash128 what,
                               int64_t *at_ms);
 void segmentation_latest_put(const struct change *change, struct customer_id id,
-                             struct hash128 what, int64_t at_ms);
+                             struct segmentation_customer *customer, struct hash128 what,
+                             int64_t at_ms);
 
 bool segmentation_membership_load(const struct view *view, struct customer_id id, uint32_t segment,
                                   struct segmentation_membership *membership);

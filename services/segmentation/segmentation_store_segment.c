@@ -159,11 +159,10 @@ bool segmentation_front_find(const struct view *view, struct segmentation_front 
 void segmentation_front_learn(const struct view *view, struct segmentation_front *front,
                               struct customer_id id)
 {
-    struct segmentation_customer customer = { .due_ms = SEGMENTATION_NEVER };
-    if (!segmentation_customer_load(view, id, &customer)) {
+    struct segmentation_due_key due = { .customer = id };
+    if (!segmentation_customer_due(view, id, &due.at_ms)) {
         return;
     }
-    struct segmentation_due_key due = { .at_ms = customer.due_ms, .customer = id };
     struct segmentation_key mine = segmentation_due_key_encode(due);
     struct segmentation_key first = segmentation_due_key_encode(front->key);
     int order = span_compare(segmentation_key_span(&mine), segmentation_key_span(&first));

@@ -25,6 +25,12 @@ class Record:
     value_at: int
 
 
+def key_told(key):
+    """How a record of a state is named by its key, without its table: that stands first, or behind
+    the subject in what is clustered (common/store/store_record.h)."""
+    return (key[1:17] + key[18:] if key[0] == 0 else key[1:]).hex()
+
+
 class Pages:
     def __init__(self, path):
         with open(path, "rb") as file:

@@ -251,7 +251,7 @@ def rot_in_a_state_is_found_and_not_served():
             for record in draw.sample(records, FLIPS):
                 with Flipped(draw, path, record) as flipped:
                     verify_fails(kith, "state", service, flipped,
-                                 f"key {record.key[1:].hex()}: wrong checksum")
+                                 f"key {lmdb_pages.key_told(record.key)}: wrong checksum")
             with Flipped(draw, path, draw.choice(records), in_key=True) as flipped:
                 verify_fails(kith, "state", service, flipped, "table")
             names[service] = records

@@ -100,15 +100,16 @@ static bool memory_get(void *context, uint8_t table, struct span key, struct spa
     return true;
 }
 
-static void memory_scan(void *context, uint8_t table, struct span from, view_visit visit,
+static void memory_scan(void *context, const struct view_range *range, view_visit visit,
                         void *argument)
 {
     struct memory_view *memory = context;
     bool outer = memory->scanning;
     memory->scanning = true;
-    for (size_t at = lower_bound(memory, table, from); at < memory->count; at++) {
+    for (size_t at = lower_bound(memory, range->table, range->from); at < memory->count; at++) {
         const struct entry *entry = &memory->entries[at];
-        if (entry->table != table || !visit(argument, entry_key(entry), entry_value(entry))) {
+        if (entry->table != range->table ||
+            !visit(argument, entry_key(entry), entry_value(entry))) {
             break;
         }
     }

@@ -218,13 +218,43 @@ START_TEST(it_holds_what_a_sorted_array_holds)
         model_put(model, &record);
     }
     ck_assert_uint_eq(memtable_count(memtable), model->count);
-    const struct memtable_entry **entries = memtable_sort(memtable);
+    const struct memtable_entry **entries = memtable_sort(memtable, NULL);
     for (size_t i = 0; i < model->count; i++) {
         entry_check(entries[i], &model->records[i]);
     }
     free(entries);
     memtable_close(&memtable);
     free(model);
+}
+END_TEST
+
+START_TEST(clustered_tables_are_sorted_as_one_by_their_subjects)
+{
+    static const bool clustered[256] = { [TABLE_LOW] = true, [TABLE_HIGH] = true };
+    static const struct {
+        uint8_t table;
+        const char *key;
+    } expected[] = {
+        { TABLE_LOW, "subject number 1" },    { TABLE_LOW, "subject number 1b" },
+        { TABLE_HIGH, "subject number 1" },   { TABLE_HIGH, "subject number 1a" },
+        { TABLE_HIGH, "subject number 2" },   { TABLE_LOW, "subject number 3" },
+        { TABLE_MIDDLE, "subject number 0" },
+    };
+    size_t count = sizeof expected / sizeof expected[0];
+    struct memtable *memtable = NULL;
+    memtable_open(&memtable, 0);
+    for (size_t i = 0; i < count; i++) {
+        size_t at = i * 3 % count; /* in another order */
+        struct store_key key = store_key_of(expected[at].table, span_of_text(expected[at].key));
+        memtable_put(memtable, store_key_span(&key), (struct span){ 0 });
+    }
+    const struct memtable_entry **entries = memtable_sort(memtable, clustered);
+    for (size_t i = 0; i < count; i++) {
+        struct store_key key = store_key_of(expected[i].table, span_of_text(expected[i].key));
+        ck_assert(span_equal(memtable_entry_key(entries[i]), store_key_span(&key)));
+    }
+    free(entries);
+    memtable_close(&memtable);
 }
 END_TEST
 
@@ -294,6 +324,7 @@ int main(void)
     tcase_add_test(tcase, ascending_and_descending_keys_come_in_order);
     tcase_add_test(tcase, a_scan_stays_within_its_table);
     tcase_add_test(tcase, it_holds_what_a_sorted_array_holds);
+    tcase_add_test(tcase, clustered_tables_are_sorted_as_one_by_their_subjects);
     tcase_add_test(tcase, the_same_puts_take_the_same_memory);
     tcase_add_test(tcase, memory_counts_what_is_put_and_not_how_often);
     tcase_add_test(tcase, a_value_that_grows_byte_by_byte_costs_a_few_times_its_size);

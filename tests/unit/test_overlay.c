@@ -21,14 +21,16 @@ static bool below_get(void *context, uint8_t table, struct span key, struct span
     return true;
 }
 
-static void below_scan(void *context, uint8_t table, struct span from, view_visit visit,
+static void below_scan(void *context, const struct view_range *range, view_visit visit,
                        void *argument)
 {
     struct below *below = context;
-    for (size_t i = model_place(below->model, table, from); i < below->model->count; i++) {
+    for (size_t i = model_place(below->model, range->table, range->from); i < below->model->count;
+         i++) {
         const struct model_record *record = &below->model->records[i];
         model_value_make(record, &below->value);
-        if (record->table != table || !visit(argument, model_key(record), below->value.span)) {
+        if (record->table != range->table ||
+            !visit(argument, model_key(record), below->value.span)) {
             break;
         }
     }

@@ -84,6 +84,39 @@ START_TEST(a_key_of_a_broken_file_is_cut_and_another_is_not)
 }
 END_TEST
 
+START_TEST(a_clustered_key_begins_with_its_subject)
+{
+    struct span plain = span_of_text("sixteen bytes ..and the rest");
+    struct store_key whole = store_key_of(0x10, plain);
+    struct store_key filed = store_key_cluster(store_key_span(&whole));
+    ck_assert(span_equal(store_key_span(&filed), span_of((const uint8_t *)"\0sixteen bytes ..\x10"
+                                                                          "and the rest",
+                                                         30)));
+    ck_assert(store_key_is_clustered(store_key_span(&filed)));
+    ck_assert(!store_key_is_clustered(store_key_span(&whole)));
+    ck_assert_uint_eq(store_key_table(store_key_span(&filed)), 0x10);
+    ck_assert_uint_eq(store_key_table(store_key_span(&whole)), 0x10);
+    struct store_key again = store_key_whole(store_key_span(&filed));
+    ck_assert(span_equal(store_key_span(&again), store_key_span(&whole)));
+    again = store_key_whole(store_key_span(&whole));
+    ck_assert(span_equal(store_key_span(&again), store_key_span(&whole)));
+}
+END_TEST
+
+START_TEST(a_clustered_key_that_is_too_short_or_too_long_is_of_no_harm)
+{
+    struct store_key whole = store_key_of(0x10, span_of_text("short"));
+    struct store_key filed = store_key_cluster(store_key_span(&whole));
+    ck_assert(span_equal(store_key_span(&filed), span_of((const uint8_t *)"\0short", 6)));
+    ck_assert_uint_eq(store_key_table(store_key_span(&filed)), 0);
+    struct store_key again = store_key_whole(store_key_span(&filed));
+    ck_assert(span_equal(store_key_span(&again), store_key_span(&filed)));
+    uint8_t bytes[STORE_KEY_BYTES_MAX + 10] = { 0 };
+    again = store_key_whole(span_of(bytes, sizeof bytes));
+    ck_assert_uint_eq(again.size, STORE_KEY_BYTES_MAX);
+}
+END_TEST
+
 START_TEST(a_digest_sees_a_record_that_is_missing_or_out_of_place)
 {
     uint8_t first[STORE_SEALED_BYTES_MAX];
@@ -118,6 +151,8 @@ int main(void)
     tcase_add_test(tests, an_image_is_a_value_or_a_tombstone);
     tcase_add_test(tests, sealed_bytes_that_are_no_image_do_not_open);
     tcase_add_test(tests, a_key_of_a_broken_file_is_cut_and_another_is_not);
+    tcase_add_test(tests, a_clustered_key_begins_with_its_subject);
+    tcase_add_test(tests, a_clustered_key_that_is_too_short_or_too_long_is_of_no_harm);
     tcase_add_test(tests, a_digest_sees_a_record_that_is_missing_or_out_of_place);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

@@ -31,14 +31,14 @@ static bool table_get(void *context, uint8_t table, struct span key, struct span
     return false;
 }
 
-static void table_scan(void *context, uint8_t table, struct span from, view_visit visit,
+static void table_scan(void *context, const struct view_range *range, view_visit visit,
                        void *argument)
 {
     unsigned *calls = context;
     (*calls)++;
     for (size_t i = 0; i < RECORD_COUNT; i++) {
         struct span key = span_of_text(records[i].key);
-        if (records[i].table != table || span_compare(key, from) < 0) {
+        if (records[i].table != range->table || span_compare(key, range->from) < 0) {
             continue;
         }
         if (!visit(argument, key, span_of_text(records[i].value))) {

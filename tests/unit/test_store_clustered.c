@@ -1,0 +1,374 @@
+/* link: common_store */
+/* Clustered tables beside others: nobody who reads can tell, whatever was done in which order.
+ * The oracle is a store with the same tables, none of them clustered. */
+#include "common/store/store_file.h"
+#include "tests/unit/store_fixture.h"
+
+#define ROUNDS 60
+#define SUBJECTS 12
+#define RESTS 5
+#define SEEN_MAX 4096
+
+static const struct store_table clustered_tables[TABLE_COUNT] = {
+    { TABLE_LOW, "low", STORE_TABLE_CLUSTERED },
+    { TABLE_MIDDLE, "middle", STORE_TABLE_TREE },
+    { TABLE_HIGH, "high", STORE_TABLE_CLUSTERED },
+};
+static const uint8_t table_ids[TABLE_COUNT] = { TABLE_LOW, TABLE_MIDDLE, TABLE_HIGH };
+
+static struct store_options clustered_options_of(const struct folder *folder)
+{
+    struct store_options options = options_of(folder);
+    options.tables = clustered_tables;
+    options.checkpoint_records = 7;
+    return options;
+}
+
+struct key_bytes {
+    uint8_t bytes[LIMIT_STATE_SUBJECT_BYTES + RESTS];
+    size_t size;
+};
+
+static struct span key_span(const struct key_bytes *key)
+{
+    return span_of(key->bytes, key->size);
+}
+
+/* Subjects side by side, and those at the ends: all zeroes and all ones. */
+static struct key_bytes key_draw(struct chance *chance)
+{
+    struct key_bytes key = { .size = LIMIT_STATE_SUBJECT_BYTES };
+    uint64_t subject = chance_below(chance, SUBJECTS);
+    bool is_high = subject % 2 == 1;
+    memset(key.bytes, is_high ? 0xff : 0, LIMIT_STATE_SUBJECT_BYTES);
+    key.bytes[LIMIT_STATE_SUBJECT_BYTES - 1] =
+        (uint8_t)(is_high ? 0xff - subject / 2 : subject / 2);
+    key.size += chance_below(chance, RESTS + 1);
+    for (size_t i = LIMIT_STATE_SUBJECT_BYTES; i < key.size; i++) {
+        key.bytes[i] = chance_below(chance, 2) == 0 ? 0 : 0xff;
+    }
+    return key;
+}
+
+/* The store under test, and the oracle. */
+struct pair {
+    struct chance chance;
+    struct folder folders[2];
+    struct store_options options[2];
+    struct store *stores[2];
+    uint64_t block;
+};
+
+static void pair_open(struct pair *pair)
+{
+    for (size_t i = 0; i < 2; i++) {
+        pair->stores[i] = store_make(&pair->options[i]);
+    }
+}
+
+static void record_change(struct pair *pair)
+{
+    uint8_t table = table_ids[chance_below(&pair->chance, TABLE_COUNT)];
+    struct key_bytes key = key_draw(&pair->chance);
+    uint64_t number = chance_next(&pair->chance);
+    for (size_t i = 0; i < 2; i++) {
+        struct change change = store_change(pair->stores[i]);
+        if (number % 3 == 0) {
+            change_delete(&change, table, key_span(&key));
+        } else {
+            change_put(&change, table, key_span(&key),
+                       span_of((const uint8_t *)&number, 1 + number % sizeof number));
+        }
+    }
+}
+
+struct seen {
+    struct hash128 records[SEEN_MAX];
+    size_t count;
+    size_t most;
+};
+
+static bool seen_visit(void *argument, struct span key, struct span value)
+{
+    struct seen *seen = argument;
+    ck_assert_uint_lt(seen->count, SEEN_MAX);
+    struct span parts[] = { key, value };
+    seen->records[seen->count++] = hash128_of(span_of(NULL, 0), parts, 2);
+    return seen->count < seen->most;
+}
+
+static void seen_compare(const struct seen *a, const struct seen *b)
+{
+    ck_assert_uint_eq(a->count, b->count);
+    ck_assert_mem_eq(a->records, b->records, a->count * sizeof a->records[0]);
+}
+
+static void scan_compare(struct pair *pair, uint8_t table)
+{
+    static struct seen seen[2];
+    struct key_bytes from = key_draw(&pair->chance);
+    from.size = chance_below(&pair->chance, from.size + 1);
+    size_t most = 1 + chance_below(&pair->chance, SEEN_MAX - 1);
+    size_t within = chance_below(&pair->chance, from.size + 1);
+    for (unsigned walks = 0; walks < 2; walks++) {
+        for (size_t i = 0; i < 2; i++) {
+            struct view view = store_view(pair->stores[i]);
+            struct view_range range = { table, key_span(&from), within };
+            seen[i].count = 0;
+            seen[i].most = most;
+            if (walks == 0) {
+                view_scan(&view, table, key_span(&from), seen_visit, &seen[i]);
+            } else {
+                view_walk_from(&view, &range, seen_visit, &seen[i]);
+            }
+        }
+        seen_compare(&seen[0], &seen[1]);
+    }
+}
+
+static void gets_compare(struct pair *pair)
+{
+    for (size_t round = 0; round < 40; round++) {
+        uint8_t table = table_ids[chance_below(&pair->chance, TABLE_COUNT)];
+        struct key_bytes key = key_draw(&pair->chance);
+        struct span values[2] = { { 0 }, { 0 } };
+        bool found[2] = { false, false };
+        for (size_t i = 0; i < 2; i++) {
+            struct view view = store_view(pair->stores[i]);
+            found[i] = view_get(&view, table, key_span(&key), &values[i]);
+        }
+        ck_assert_int_eq(found[0], found[1]);
+        ck_assert(span_equal(values[0], values[1]));
+    }
+}
+
+static void digests_compare(struct pair *pair)
+{
+    struct store_digest digests[2][TABLE_COUNT];
+    store_digests(pair->stores[0], digests[0]);
+    store_digests(pair->stores[1], digests[1]);
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        ck_assert_str_eq(digests[0][i].table, digests[1][i].table);
+        ck_assert_uint_eq(digests[0][i].records, digests[1][i].records);
+        ck_assert(hash128_equal(digests[0][i].digest, digests[1][i].digest));
+    }
+}
+
+static void pair_compare(struct pair *pair)
+{
+    gets_compare(pair);
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        scan_compare(pair, table_ids[i]);
+    }
+    digests_compare(pair);
+}
+
+/* Both files say the same, at whichever of the two last checkpoints they are. */
+static void files_compare(struct pair *pair)
+{
+    struct store_digest digests[2][TABLE_COUNT];
+    struct journal_position positions[2];
+    for (size_t i = 0; i < 2; i++) {
+        struct refusal refusal = { 0 };
+        ck_assert_int_eq(
+            store_digests_of_file(&pair->options[i], NULL, digests[i], &positions[i], &refusal),
+            STATUS_OK);
+    }
+    ck_assert_uint_eq(positions[0].block, positions[1].block);
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        ck_assert_uint_eq(digests[0][i].records, digests[1][i].records);
+        ck_assert(hash128_equal(digests[0][i].digest, digests[1][i].digest));
+    }
+}
+
+static void pair_step(struct pair *pair)
+{
+    for (size_t i = 0; i < 2; i++) {
+        if (store_checkpoint_running(pair->stores[i])) {
+            ck_assert_int_eq(store_checkpoint_step(pair->stores[i]), STATUS_OK);
+        }
+        ck_assert_int_eq(store_turn_end(pair->stores[i]), STATUS_OK);
+    }
+}
+
+static void checkpoints_begin(struct pair *pair)
+{
+    if (store_checkpoint_running(pair->stores[0]) || store_checkpoint_running(pair->stores[1])) {
+        return;
+    }
+    struct journal_position position = position_of(++pair->block);
+    store_checkpoint_begin(pair->stores[0], &position);
+    store_checkpoint_begin(pair->stores[1], &position);
+}
+
+/* Ended in the midst of whatever they did, both stand at the same position afterwards. */
+static void pair_again(struct pair *pair)
+{
+    struct journal_position position = position_of(++pair->block);
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_int_eq(store_checkpoint_whole(pair->stores[i], &position), STATUS_OK);
+        store_close(&pair->stores[i]);
+    }
+    files_compare(pair);
+    pair_open(pair);
+    pair_compare(pair);
+}
+
+START_TEST(a_store_with_clustered_tables_is_read_like_one_without)
+{
+    static struct pair pair;
+    pair.chance = chance_draw("clustered");
+    for (size_t i = 0; i < 2; i++) {
+        pair.folders[i] = folder_make();
+    }
+    pair.options[0] = clustered_options_of(&pair.folders[0]);
+    pair.options[1] = options_of(&pair.folders[1]);
+    pair.options[1].checkpoint_records = pair.options[0].checkpoint_records;
+    pair_open(&pair);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        for (unsigned i = 0; i < 20; i++) {
+            record_change(&pair);
+        }
+        if (round % 4 == 1) {
+            checkpoints_begin(&pair);
+        }
+        pair_step(&pair);
+        pair_compare(&pair);
+        if (round % 13 == 12) {
+            pair_again(&pair);
+        }
+    }
+    for (size_t i = 0; i < 2; i++) {
+        store_close(&pair.stores[i]);
+        folder_remove(&pair.folders[i]);
+    }
+}
+END_TEST
+
+/* The process ends after `steps` pieces: what was merged, or not, lies in clusters too. */
+static void crash_and_check(size_t steps)
+{
+    struct folder folder = folder_make();
+    struct store_options options = clustered_options_of(&folder);
+    struct store *store = store_make(&options);
+    struct chance chance = { steps };
+    struct key_bytes keys[40];
+    struct change change = store_change(store);
+    for (size_t i = 0; i < 40; i++) {
+        keys[i] = key_draw(&chance);
+        change_put(&change, table_ids[i % TABLE_COUNT], key_span(&keys[i]), span_of_text("x"));
+    }
+    struct journal_position position = position_of(1);
+    store_checkpoint_begin(store, &position);
+    steps_make(store, steps);
+    store_close(&store);
+    store = store_make(&options);
+    bool is_there = store_checkpoint(store).block == 1;
+    struct view view = store_view(store);
+    for (size_t i = 0; i < 40; i++) {
+        struct span value = { 0 };
+        ck_assert_int_eq(view_get(&view, table_ids[i % TABLE_COUNT], key_span(&keys[i]), &value),
+                         is_there);
+    }
+    store_close(&store);
+    folder_remove(&folder);
+}
+
+START_TEST(a_checkpoint_that_was_cut_off_is_finished_or_has_not_been)
+{
+    for (size_t steps = 0; steps < 14; steps++) {
+        crash_and_check(steps);
+    }
+}
+END_TEST
+
+/* Makes it a file of format 2, in which no table was clustered. */
+static void format_lower(const struct store_options *options)
+{
+    static const struct span key = { (const uint8_t *)"identity", 8 };
+    struct store_file file = { 0 };
+    struct refusal refusal = { 0 };
+    MDB_txn *txn = NULL;
+    ck_assert_int_eq(store_file_open(&file, options, &refusal), STATUS_OK);
+    ck_assert_int_eq(store_file_write_begin(&file, &txn), STATUS_OK);
+    MDB_val key_value = store_value_of(key);
+    MDB_val found = { 0 };
+    struct span inner = { 0 };
+    ck_assert_int_eq(mdb_get(txn, file.meta, &key_value, &found), MDB_SUCCESS);
+    ck_assert(store_record_open(key, store_span_of(found), &inner));
+    uint8_t bytes[64];
+    uint8_t sealed[STORE_SEALED_BYTES_MAX];
+    ck_assert_uint_le(inner.size, sizeof bytes);
+    memcpy(bytes, inner.data, inner.size);
+    be32_put(bytes, 2);
+    struct span value = store_record_seal(key, span_of(bytes, inner.size), sealed);
+    ck_assert_int_eq(store_file_put(txn, file.meta, key, value, 0), STATUS_OK);
+    ck_assert_int_eq(store_file_write_end(&txn, STATUS_OK), STATUS_OK);
+    store_file_close(&file);
+}
+
+START_TEST(a_file_from_before_tables_were_clustered_begins_anew)
+{
+    struct folder folder = folder_make();
+    struct store_options before = options_of(&folder);
+    struct store_options options = clustered_options_of(&folder);
+    struct store *store = store_make(&before);
+    text_put(store, TABLE_LOW, "sixteen bytes and more", "old");
+    text_put(store, TABLE_MIDDLE, "key", "old");
+    struct journal_position position = position_of(5);
+    ck_assert_int_eq(store_checkpoint_whole(store, &position), STATUS_OK);
+    store_close(&store);
+    format_lower(&before);
+
+    struct store_digest digests[TABLE_COUNT];
+    struct refusal refusal = { 0 };
+    ck_assert_int_eq(store_digests_of_file(&options, NULL, digests, &position, &refusal),
+                     STATUS_NOT_FOUND);
+    store = store_make(&options);
+    ck_assert_uint_eq(store_checkpoint(store).block, 0);
+    text_check(store, TABLE_LOW, "sixteen bytes and more", NULL);
+    text_check(store, TABLE_MIDDLE, "key", NULL);
+    text_put(store, TABLE_LOW, "sixteen bytes and more", "new");
+    position = position_of(6);
+    ck_assert_int_eq(store_checkpoint_whole(store, &position), STATUS_OK);
+    store_close(&store);
+    store = store_make(&options); /* and only once */
+    ck_assert_uint_eq(store_checkpoint(store).block, 6);
+    text_check(store, TABLE_LOW, "sixteen bytes and more", "new");
+    store_close(&store);
+    folder_remove(&folder);
+}
+END_TEST
+
+static void short_key_put(void *argument)
+{
+    struct store_options *options = argument;
+    struct store *store = store_make(options);
+    text_put(store, TABLE_LOW, "fifteen bytes .", "x");
+}
+
+START_TEST(a_key_without_a_subject_is_a_bug)
+{
+    struct folder folder = folder_make();
+    struct store_options options = clustered_options_of(&folder);
+    ck_assert(child_aborts(short_key_put, &options));
+    folder_remove(&folder);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("store_clustered");
+    TCase *tests = tcase_create("clustered");
+    tcase_set_timeout(tests, 120);
+    tcase_add_test(tests, a_store_with_clustered_tables_is_read_like_one_without);
+    tcase_add_test(tests, a_checkpoint_that_was_cut_off_is_finished_or_has_not_been);
+    tcase_add_test(tests, a_file_from_before_tables_were_clustered_begins_anew);
+    tcase_add_test(tests, a_key_without_a_subject_is_a_bug);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
