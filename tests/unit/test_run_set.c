@@ -540,7 +540,8 @@ static void layers_open(const struct bed *bed, MDB_txn *txn, size_t first, struc
 {
     struct span from = store_key_span(&bed->keys[first]);
     *layers = (struct layers){ 0 };
-    layers_add_table(layers, LAYER_DATA, txn, bed->file.data, from);
+    struct layer_range range = { .from = from };
+    layers_add_table(layers, LAYER_DATA, txn, bed->file.data, &range);
     layers_add_runs(layers, run_set_list(bed->set), txn, from);
 }
 
