@@ -3,6 +3,7 @@
 #include "cli/input_file.h"
 #include "cli/output.h"
 #include "cli/suite_file.h"
+#include "common/base/disk.h"
 #include "common/base/time_text.h"
 
 #include <assert.h>
@@ -13,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define FILE_BYTES_MAX (4 * 1024 * 1024)
@@ -48,14 +48,6 @@ static enum status host_fault(struct refusal *refusal, const char *path, const c
 
 /* ---- folders and files */
 
-static enum status folder_make(const char *path, struct refusal *refusal)
-{
-    if (mkdir(path, 0700) == 0 || errno == EEXIST) {
-        return STATUS_OK;
-    }
-    return host_fault(refusal, path, "made");
-}
-
 enum status run_folder_make(const char *data, char *folder, size_t size, struct refusal *refusal)
 {
     struct path path;
@@ -65,10 +57,10 @@ enum status run_folder_make(const char *data, char *folder, size_t size, struct 
         status = path_make(&names, refusal, "%s/names", path.text);
     }
     if (status == STATUS_OK) {
-        status = folder_make(path.text, refusal);
+        status = disk_folder_make(path.text, refusal);
     }
     if (status == STATUS_OK) {
-        status = folder_make(names.text, refusal);
+        status = disk_folder_make(names.text, refusal);
     }
     if (status == STATUS_OK) {
         size_t length = strlen(path.text);
@@ -78,20 +70,8 @@ enum status run_folder_make(const char *data, char *folder, size_t size, struct 
     return status;
 }
 
-static enum status folder_sync(const char *path, struct refusal *refusal)
-{
-    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0) {
-        return host_fault(refusal, path, "opened");
-    }
-    enum status status = fsync(folder) == 0 ? STATUS_OK : host_fault(refusal, path, "synced");
-    (void)close(folder);
-    return status;
-}
-
 /* Old or new after a crash, never between; new when it returns STATUS_OK. */
-static enum status text_replace(const char *folder, const char *path, struct span text,
-                                struct refusal *refusal)
+static enum status text_replace(const char *path, struct span text, struct refusal *refusal)
 {
     struct path made;
     enum status status = path_make(&made, refusal, "%s.new", path);
@@ -110,15 +90,17 @@ static enum status text_replace(const char *folder, const char *path, struct spa
     if (status == STATUS_OK && rename(made.text, path) != 0) {
         status = host_fault(refusal, path, "replaced");
     }
-    return status == STATUS_OK ? folder_sync(folder, refusal) : status;
+    if (status == STATUS_OK && disk_name_sync(path) != STATUS_OK) {
+        status = host_fault(refusal, path, "synced");
+    }
+    return status;
 }
 
-static enum status json_replace(const char *folder, const char *path, json_t *root,
-                                struct refusal *refusal)
+static enum status json_replace(const char *path, json_t *root, struct refusal *refusal)
 {
     char *text = json_dumps(root, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
     assert(text != NULL);
-    enum status status = text_replace(folder, path, span_of_text(text), refusal);
+    enum status status = text_replace(path, span_of_text(text), refusal);
     free(text);
     return status;
 }
@@ -349,7 +331,7 @@ enum status run_file_save(struct run_file *run, int64_t now_ms, struct refusal *
 {
     run->state.saved_at_ms = now_ms;
     json_t *root = state_json(run);
-    enum status status = json_replace(run->folder.text, run->path.text, root, refusal);
+    enum status status = json_replace(run->path.text, root, refusal);
     json_decref(root);
     return status;
 }
@@ -363,7 +345,7 @@ static const char *name_part(const char *name)
     return slash == NULL ? name : slash + 1;
 }
 
-static enum status name_write(const char *names, const char *path, const struct run_name *name,
+static enum status name_write(const char *path, const struct run_name *name,
                               struct refusal *refusal)
 {
     json_t *root = json_object();
@@ -371,7 +353,7 @@ static enum status name_write(const char *names, const char *path, const struct 
     output_put(root, "source", output_text_or_null(name->source));
     output_put(root, "name", output_text_or_null(name_part(name->name)));
     output_put(root, "digest", json_string(digest_text_of(name->content).text));
-    enum status status = json_replace(names, path, root, refusal);
+    enum status status = json_replace(path, root, refusal);
     json_decref(root);
     return status;
 }
@@ -399,5 +381,5 @@ enum status run_name_note(const char *folder, const struct run_name *name, bool 
     bool is_same = known != NULL && strcmp(known, digest.text) == 0;
     *is_other = known != NULL && !is_same;
     json_decref(before);
-    return is_same ? STATUS_OK : name_write(names.text, path.text, name, refusal);
+    return is_same ? STATUS_OK : name_write(path.text, name, refusal);
 }

@@ -86,12 +86,6 @@ enum status disk_kind_check(const char *folder, struct refusal *refusal)
     return STATUS_OK;
 }
 
-static enum status folder_fault(struct refusal *refusal, const char *path, const char *what)
-{
-    return refusal_set(refusal, STATUS_INTERNAL, "%s: cannot be %s: %s", path, what,
-                       strerrorname_np(errno));
-}
-
 /* The folder in which `path` lies. */
 static enum status parent_of(const char *path, char parent[PATH_MAX])
 {
@@ -111,9 +105,13 @@ static enum status parent_of(const char *path, char parent[PATH_MAX])
     return STATUS_OK;
 }
 
-static enum status folder_sync(const char *path)
+enum status disk_name_sync(const char *path)
 {
-    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char parent[PATH_MAX];
+    if (parent_of(path, parent) != STATUS_OK) {
+        return STATUS_INTERNAL;
+    }
+    int folder = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0) {
         return STATUS_INTERNAL;
     }
@@ -123,21 +121,23 @@ static enum status folder_sync(const char *path)
     return failed == 0 ? STATUS_OK : STATUS_INTERNAL;
 }
 
+static enum status folder_fault(struct refusal *refusal, const char *path, const char *what)
+{
+    return refusal_set(refusal, STATUS_INTERNAL, "%s: cannot be %s: %s", path, what,
+                       strerrorname_np(errno));
+}
+
 enum status disk_folder_make(const char *path, struct refusal *refusal)
 {
-    char parent[PATH_MAX];
     bool is_made = mkdir(path, 0700) == 0;
     if (!is_made && errno != EEXIST) {
         return folder_fault(refusal, path, "made");
     }
-    if (parent_of(path, parent) != STATUS_OK) {
-        return folder_fault(refusal, path, "made");
-    }
-    if (folder_sync(parent) == STATUS_OK) {
+    if (disk_name_sync(path) == STATUS_OK) {
         return STATUS_OK;
     }
     /* One that was there is looked after too: whoever made it may have died before the sync.
      * But it may also lie where we may not look, and then it is somebody else's. */
     bool is_others = !is_made && (errno == EACCES || errno == EROFS || errno == EINVAL);
-    return is_others ? STATUS_OK : folder_fault(refusal, parent, "synced");
+    return is_others ? STATUS_OK : folder_fault(refusal, path, "synced");
 }

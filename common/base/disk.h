@@ -27,8 +27,13 @@ MUST_USE enum status disk_reserve(int file, uint64_t from, uint64_t bytes);
  *   STATUS_INTERNAL  the folder cannot be asked */
 MUST_USE enum status disk_kind_check(const char *folder, struct refusal *refusal);
 
-/* Makes a folder unless it is there, and sees to it that its name is on disk: when the power
- * goes, whatever was synced in a folder without a name is gone with it.
+/* Sees to it that the name of a file or folder is on disk: when the power goes, whatever was
+ * synced under a name that is not there yet is gone with it. What the name stands for is not
+ * synced.
+ *   STATUS_INTERNAL  the host says no: errno holds why */
+MUST_USE enum status disk_name_sync(const char *path);
+
+/* Makes a folder unless it is there, and sees to it that its name is on disk.
  *   STATUS_INTERNAL  the host says no */
 MUST_USE enum status disk_folder_make(const char *path, struct refusal *refusal);
 

@@ -1,3 +1,4 @@
+#include "common/base/disk.h"
 #include "common/config/suite.h"
 
 #include <errno.h>
@@ -115,17 +116,6 @@ static enum status key_write(int descriptor, const char *path, struct refusal *r
     return STATUS_OK;
 }
 
-static enum status folder_sync(const char *data, struct refusal *refusal)
-{
-    int folder = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0) {
-        return host_fault(refusal, data, "opened");
-    }
-    enum status status = fsync(folder) == 0 ? STATUS_OK : host_fault(refusal, data, "synced");
-    (void)close(folder);
-    return status;
-}
-
 /* link() does what O_EXCL does, and puts a whole file there or none. */
 static enum status key_publish(const char *made, const char *path, struct refusal *refusal)
 {
@@ -163,5 +153,8 @@ enum status suite_key_create(const char *data, struct refusal *refusal)
         status = key_publish(made.text, path.text, refusal);
     }
     (void)unlink(made.text); /* its other name stays */
-    return status == STATUS_OK ? folder_sync(data, refusal) : status;
+    if (status == STATUS_OK && disk_name_sync(path.text) != STATUS_OK) {
+        status = host_fault(refusal, data, "synced");
+    }
+    return status;
 }

@@ -36,23 +36,6 @@ static enum status open_fault(struct refusal *refusal, const struct journal_opti
 
 /* ---- the environment */
 
-/* LMDB makes the file but never syncs its folder: without this a power cut may take the
- * whole file with all that was acknowledged. */
-static int folder_sync(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char *folder = slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path) + 1);
-    assert(folder != NULL);
-    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    free(folder);
-    if (descriptor < 0) {
-        return errno;
-    }
-    int result = fsync(descriptor) == 0 ? 0 : errno;
-    (void)close(descriptor); /* nothing was written through it */
-    return result;
-}
-
 static size_t whole_pages(size_t bytes)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -126,7 +109,10 @@ static int environment_open(MDB_env *environment, const struct journal_options *
         return result;
     }
     flags_assert(environment, flags);
-    return options->read_only ? MDB_SUCCESS : folder_sync(options->path);
+    /* LMDB makes the file but never syncs its folder: without this a power cut may take the
+     * whole file with all that was acknowledged. */
+    bool is_kept = options->read_only || disk_name_sync(options->path) == STATUS_OK;
+    return is_kept ? MDB_SUCCESS : errno;
 }
 
 /* ---- its tables */

@@ -1,5 +1,7 @@
 #include "common/store/store_file.h"
 
+#include "common/base/disk.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -290,26 +292,6 @@ static enum status content_open(struct store_file *file, MDB_txn *txn,
     return status;
 }
 
-/* A file that is not in its folder yet is gone after a power cut, whatever was synced in it. */
-static int folder_sync(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char folder[4096] = ".";
-    if (slash != NULL) {
-        int length = snprintf(folder, sizeof folder, "%.*s", (int)(slash - path + 1), path);
-        if (length < 0 || (size_t)length >= sizeof folder) {
-            return ENAMETOOLONG;
-        }
-    }
-    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0) {
-        return errno;
-    }
-    int code = fsync(descriptor) == 0 ? 0 : errno;
-    (void)close(descriptor); /* nothing was written through it */
-    return code;
-}
-
 static int pages_make(const char *path, size_t map_bytes)
 {
     MDB_env *environment = NULL;
@@ -385,8 +367,8 @@ static enum status file_open(struct store_file *file, const struct store_options
     if (code == MDB_SUCCESS) {
         code = environment_open(file, options->path, options->map_bytes, file_flags);
     }
-    if (code == MDB_SUCCESS) {
-        code = folder_sync(options->path);
+    if (code == MDB_SUCCESS && disk_name_sync(options->path) != STATUS_OK) {
+        code = errno;
     }
     MDB_txn *txn = NULL;
     if (code == MDB_SUCCESS) {

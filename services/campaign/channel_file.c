@@ -57,26 +57,6 @@ static enum status host_fault(struct refusal *refusal, const char *path, const c
                        strerror(errno));
 }
 
-/* So that a name in the folder is on disk. */
-static enum status folder_sync(const char *path, struct refusal *refusal)
-{
-    int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0) {
-        return host_fault(refusal, path, "opened");
-    }
-    enum status status = fsync(descriptor) == 0 ? STATUS_OK : host_fault(refusal, path, "synced");
-    (void)close(descriptor); /* only read from: a failure loses nothing */
-    return status;
-}
-
-/* The folder that holds `path`. */
-static void parent_of(const char *path, char parent[PATH_MAX])
-{
-    const char *slash = strrchr(path, '/');
-    int size = slash == NULL ? 1 : (int)(slash - path);
-    (void)snprintf(parent, PATH_MAX, "%.*s", slash == path ? 1 : size, slash == NULL ? "." : path);
-}
-
 static enum status path_make(struct channel_file *file, const struct channel_options *options,
                              struct refusal *refusal)
 {
@@ -98,7 +78,6 @@ static enum status path_make(struct channel_file *file, const struct channel_opt
 
 static enum status descriptor_open(struct channel_file *file, struct refusal *refusal)
 {
-    char folder[PATH_MAX] = { 0 };
     file->descriptor = open(file->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
     if (file->descriptor < 0) {
         return host_fault(refusal, file->path, "opened");
@@ -115,8 +94,8 @@ static enum status descriptor_open(struct channel_file *file, struct refusal *re
                                                   "%s: another process writes to it", file->path)
                                     : host_fault(refusal, file->path, "locked");
     }
-    parent_of(file->path, folder);
-    return folder_sync(folder, refusal);
+    return disk_name_sync(file->path) == STATUS_OK ? STATUS_OK
+                                                   : host_fault(refusal, file->path, "synced");
 }
 
 static enum status tail_read(struct channel_file *file, struct refusal *refusal)

@@ -3,7 +3,9 @@
 #include "common/base/limits.h"
 
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +88,41 @@ START_TEST(stores_lie_on_disks_and_on_nothing_that_looks_like_one)
 }
 END_TEST
 
+START_TEST(a_name_is_synced_where_it_stands)
+{
+    char base[] = "/tmp/kith-disk-XXXXXX";
+    ck_assert_ptr_nonnull(mkdtemp(base));
+    char path[64];
+    /* The folder is what is synced: whether the name is in it, it does not say. */
+    (void)snprintf(path, sizeof path, "%s/one", base);
+    ck_assert_int_eq(disk_name_sync(path), STATUS_OK);
+    ck_assert_int_eq(disk_name_sync("/"), STATUS_OK);
+    (void)snprintf(path, sizeof path, "%s/none/one", base);
+    errno = 0;
+    ck_assert_int_eq(disk_name_sync(path), STATUS_INTERNAL);
+    ck_assert_int_eq(errno, ENOENT);
+    /* A folder that holds names which nobody can sync. */
+    ck_assert_int_eq(disk_name_sync("/proc/self/none"), STATUS_INTERNAL);
+    ck_assert_int_eq(errno, EINVAL);
+    ck_assert_int_eq(rmdir(base), 0);
+}
+END_TEST
+
+START_TEST(a_name_that_is_too_long_is_not_synced)
+{
+    char path[PATH_MAX + 2];
+    memset(path, 'x', sizeof path);
+    path[sizeof path - 2] = '/';
+    path[sizeof path - 1] = '\0';
+    path[0] = '/';
+    ck_assert_int_eq(disk_name_sync(path), STATUS_OK); /* the folder's own name is short */
+    path[sizeof path - 3] = '/';
+    path[sizeof path - 2] = 'x';
+    ck_assert_int_eq(disk_name_sync(path), STATUS_INTERNAL);
+    ck_assert_int_eq(errno, ENAMETOOLONG);
+}
+END_TEST
+
 START_TEST(a_folder_is_made_once_and_stays)
 {
     struct refusal refusal;
@@ -135,6 +172,8 @@ int main(void)
     tcase_add_test(tests, more_than_there_is_cannot_be_reserved);
     tcase_add_test(tests, free_bytes_are_those_that_the_disk_states);
     tcase_add_test(tests, stores_lie_on_disks_and_on_nothing_that_looks_like_one);
+    tcase_add_test(tests, a_name_is_synced_where_it_stands);
+    tcase_add_test(tests, a_name_that_is_too_long_is_not_synced);
     tcase_add_test(tests, a_folder_is_made_once_and_stays);
     tcase_add_test(tests, a_folder_without_a_slash_is_made_where_we_are);
     Suite *suite = suite_create("disk");
