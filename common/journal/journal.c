@@ -2,12 +2,9 @@
 
 #include "common/base/disk.h"
 #include "common/journal/journal_file.h"
+#include "common/lmdb/lmdb_file.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,7 +13,6 @@
 #define TABLES_MAX 2
 /* Each thread that reads takes a slot; a killed process leaves its own behind. */
 #define READERS_MAX 1024
-#define FILE_MODE 0600
 #define META_BYTES_MAX 128
 /* Where a transaction's id stands in a meta page of LMDB 0.9, in native byte order. */
 #define META_ID_OFFSET 144
@@ -50,48 +46,6 @@ static void flags_assert(MDB_env *environment, unsigned wanted)
     assert(result == MDB_SUCCESS && flags == wanted);
 }
 
-static int pages_make(const char *path, size_t map_bytes)
-{
-    MDB_env *environment = NULL;
-    int result = mdb_env_create(&environment);
-    if (result != MDB_SUCCESS) {
-        return result;
-    }
-    result = mdb_env_set_mapsize(environment, whole_pages(map_bytes));
-    if (result == MDB_SUCCESS) {
-        /* Nobody else knows the name: no lock, and so no file for it. */
-        result = mdb_env_open(environment, path, MDB_NOSUBDIR | MDB_NOLOCK, FILE_MODE);
-    }
-    if (result == MDB_SUCCESS) {
-        result = mdb_env_sync(environment, 1);
-    }
-    mdb_env_close(environment);
-    return result;
-}
-
-/* LMDB makes a file by writing its first two pages, and syncs them with the first commit only.
- * A power cut before may leave one of them, and what LMDB then finds it takes for a file of
- * somebody else's: so a file gets its name when they are on disk. */
-static int file_make(const struct journal_options *options)
-{
-    if (options->read_only || access(options->path, F_OK) == 0) {
-        return MDB_SUCCESS;
-    }
-    char path[PATH_MAX];
-    int size = snprintf(path, sizeof path, "%s.new", options->path);
-    if (size < 0 || (size_t)size >= sizeof path) {
-        return ENAMETOOLONG;
-    }
-    if (unlink(path) != 0 && errno != ENOENT) { /* of a start that was cut off */
-        return errno;
-    }
-    int result = pages_make(path, options->map_bytes);
-    if (result == MDB_SUCCESS && rename(path, options->path) != 0) {
-        result = errno;
-    }
-    return result;
-}
-
 static int environment_open(MDB_env *environment, const struct journal_options *options)
 {
     unsigned flags = MDB_NOTLS | MDB_NOSUBDIR | (options->read_only ? MDB_RDONLY : 0U);
@@ -103,16 +57,13 @@ static int environment_open(MDB_env *environment, const struct journal_options *
         result = mdb_env_set_mapsize(environment, whole_pages(options->map_bytes));
     }
     if (result == MDB_SUCCESS) {
-        result = mdb_env_open(environment, options->path, flags, FILE_MODE);
+        result = mdb_env_open(environment, options->path, flags, LMDB_FILE_MODE);
     }
     if (result != MDB_SUCCESS) {
         return result;
     }
     flags_assert(environment, flags);
-    /* LMDB makes the file but never syncs its folder: without this a power cut may take the
-     * whole file with all that was acknowledged. */
-    bool is_kept = options->read_only || disk_name_sync(options->path) == STATUS_OK;
-    return is_kept ? MDB_SUCCESS : errno;
+    return MDB_SUCCESS;
 }
 
 /* ---- its tables */
@@ -218,7 +169,10 @@ static enum status tables_open(struct journal *journal, MDB_txn *txn,
 static enum status file_open(struct journal *journal, const struct journal_options *options,
                              struct refusal *refusal)
 {
-    int result = file_make(options);
+    int result = MDB_SUCCESS;
+    if (!options->read_only) {
+        result = lmdb_file_make(options->path, whole_pages(options->map_bytes));
+    }
     if (result == MDB_SUCCESS) {
         result = mdb_env_create(&journal->environment);
     }

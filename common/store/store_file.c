@@ -1,13 +1,10 @@
 #include "common/store/store_file.h"
 
-#include "common/base/disk.h"
+#include "common/lmdb/lmdb_file.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* 2: permanent tables lie in runs. 3: tables may be clustered. */
 #define FORMAT 3
@@ -292,45 +289,6 @@ static enum status content_open(struct store_file *file, MDB_txn *txn,
     return status;
 }
 
-static int pages_make(const char *path, size_t map_bytes)
-{
-    MDB_env *environment = NULL;
-    int code = mdb_env_create(&environment);
-    if (code != MDB_SUCCESS) {
-        return code;
-    }
-    code = mdb_env_set_mapsize(environment, map_bytes);
-    if (code == MDB_SUCCESS) {
-        /* Nobody else knows the name: no lock, and so no file for it. */
-        code = mdb_env_open(environment, path, MDB_NOSUBDIR | MDB_NOLOCK, 0600);
-    }
-    if (code == MDB_SUCCESS) {
-        code = mdb_env_sync(environment, 1);
-    }
-    mdb_env_close(environment);
-    return code;
-}
-
-/* LMDB makes a file by writing its first two pages, and syncs them with the first commit only.
- * What a power cut before leaves of them it would take for a file of somebody else's: so a
- * file gets its name when they are on disk. */
-static int file_make(const char *path, size_t map_bytes)
-{
-    char made[4096];
-    if (access(path, F_OK) == 0) {
-        return MDB_SUCCESS;
-    }
-    int length = snprintf(made, sizeof made, "%s.new", path);
-    if (length < 0 || (size_t)length >= sizeof made) {
-        return ENAMETOOLONG;
-    }
-    if (unlink(made) != 0 && errno != ENOENT) { /* of a start that was cut off */
-        return errno;
-    }
-    int code = pages_make(made, map_bytes);
-    return code == MDB_SUCCESS && rename(made, path) != 0 ? errno : code;
-}
-
 static int environment_open(struct store_file *file, const char *path, size_t map_bytes,
                             unsigned flags)
 {
@@ -349,7 +307,7 @@ static int environment_open(struct store_file *file, const char *path, size_t ma
         code = mdb_env_set_maxreaders(file->env, READERS_MAX);
     }
     if (code == MDB_SUCCESS) {
-        code = mdb_env_open(file->env, path, flags, 0600);
+        code = mdb_env_open(file->env, path, flags, LMDB_FILE_MODE);
     }
     if (code != MDB_SUCCESS) {
         return code;
@@ -363,12 +321,9 @@ static int environment_open(struct store_file *file, const char *path, size_t ma
 static enum status file_open(struct store_file *file, const struct store_options *options,
                              struct refusal *refusal)
 {
-    int code = file_make(options->path, options->map_bytes);
+    int code = lmdb_file_make(options->path, options->map_bytes);
     if (code == MDB_SUCCESS) {
         code = environment_open(file, options->path, options->map_bytes, file_flags);
-    }
-    if (code == MDB_SUCCESS && disk_name_sync(options->path) != STATUS_OK) {
-        code = errno;
     }
     MDB_txn *txn = NULL;
     if (code == MDB_SUCCESS) {

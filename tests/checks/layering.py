@@ -5,7 +5,7 @@
     proto <- clients
 
 Inside common: base <- log, config, wire, journal, store, event <- feed <- service; client stands
-on wire, rules on base alone, and config on rules too. Services never include each other. A core
+on wire, rules on base alone, config on rules too, and journal and store on lmdb. Services never include each other. A core
 (<s>_core*, <s>_key*, <s>_store*, what stands under CORE in the service's CMakeLists.txt, and each
 header of the service that one of these includes) sees common/base, common/rules, its own headers
 and plain C headers; common/rules itself is held to the same as a core.
@@ -26,8 +26,9 @@ COMMON = {
     # Campaigns are configured straight into the form that their rules decide by.
     "config": {"base", "rules"},
     "wire": {"base"},
-    "journal": {"base"},
-    "store": {"base"},
+    "lmdb": {"base"},
+    "journal": {"base", "lmdb"},
+    "store": {"base", "lmdb"},
     "event": {"base"},
     "feed": {"base"} | MIDDLE,
     "service": {"base", "feed"} | MIDDLE,
@@ -49,8 +50,8 @@ CLIENT_SOCKET = "clients/c/kith_socket.c"
 
 # (what, pattern in code, header or None, places where it may stand, what to do instead)
 CORNERS = [
-    ("mdb_", r"\bmdb_\w+", "lmdb.h", ("common/store/", "common/journal/"),
-     "LMDB is called in common/store and common/journal only"),
+    ("mdb_", r"\bmdb_\w+", "lmdb.h", ("common/lmdb/", "common/store/", "common/journal/"),
+     "LMDB is called in common/store, common/journal and common/lmdb only"),
     ("zmq_socket", r"\bzmq_socket\s*\(", None, ("common/wire/socket.c", CLIENT_SOCKET),
      "sockets are made in common/wire/socket.c only, which sets their limits"),
     ("zmq_", r"\bzmq_\w+", "zmq.h", ("common/wire/", CLIENT_SOCKET),
