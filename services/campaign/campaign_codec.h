@@ -11,6 +11,7 @@
 #include "common/base/arena.h"
 #include "services/campaign/campaign_core.h"
 
+/* In the fact that says new rules. */
 #define CAMPAIGN_RULES_NAME "campaigns"
 /* Rules as compiled, and as people read them: both together fit one record. */
 #define CAMPAIGN_COMPILED_BYTES (45 * 1024)
@@ -46,14 +47,7 @@ void campaign_rules_encode(const struct campaigns *campaigns, struct buffer *out
  * what was in force. `out` takes CAMPAIGN_RULES_TEXT_BYTES (asserted). */
 void campaign_rules_text(const struct campaigns *campaigns, struct buffer *out);
 
-/* The body of FACT_RULES_CHANGED. */
-struct campaign_rules_fact {
-    uint32_t version;
-    struct span compiled;
-    struct span text;
-};
-void campaign_rules_fact_encode(const struct campaign_rules_fact *changed, struct buffer *out);
-/* Without at_ms, which stands in the fact.
+/* The body of FACT_RULES_CHANGED, without at_ms, which stands in the fact.
  * STATUS_CORRUPT: not such a body, another name, or a hash that does not match. */
 MUST_USE enum status campaign_rules_fact_decode(struct span body, struct arena *arena,
                                                 struct campaign_rules_change *change);

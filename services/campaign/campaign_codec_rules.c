@@ -1,7 +1,7 @@
 /* The rules as the journal holds them, and as people read them. */
 #include "common/base/time_text.h"
 #include "common/wire/message.h"
-#include "kith/v1/block.pb-c.h"
+#include "common/wire/rules_fact.h"
 #include "kith/v1/campaign.pb-c.h"
 #include "services/campaign/campaign_codec.h"
 
@@ -12,10 +12,9 @@
 _Static_assert(CAMPAIGN_CHANNEL_FILE == (int)KITH__V1__CHANNEL_KIND__CHANNEL_FILE, "same numbers");
 _Static_assert(CAMPAIGN_CHANNEL_SMTP == (int)KITH__V1__CHANNEL_KIND__CHANNEL_SMTP, "same numbers");
 
-/* Numbers of the fields of Campaigns, and of `text` in RulesChanged. */
+/* Numbers of the fields of Campaigns. */
 #define FIELD_CHANNELS 1
 #define FIELD_CAMPAIGNS 2
-#define FIELD_RULES_TEXT 5
 
 /* A line for people: three names, five times or numbers, and the words around them. */
 #define LINE_BYTES 512
@@ -158,26 +157,6 @@ void campaign_rules_text(const struct campaigns *campaigns, struct buffer *out)
 
 /* ---- the fact */
 
-void campaign_rules_fact_encode(const struct campaign_rules_fact *changed, struct buffer *out)
-{
-    char name[] = CAMPAIGN_RULES_NAME;
-    struct hash128 hash = hash128_of_span(changed->compiled);
-    Kith__V1__RulesChanged message = KITH__V1__RULES_CHANGED__INIT;
-    message.name = name;
-    message.has_rules_version = true;
-    message.rules_version = changed->version;
-    message.has_text_hash = true;
-    message.text_hash = pb_bytes(span_of(hash.bytes, sizeof hash.bytes));
-    message.has_compiled = true;
-    message.compiled = pb_bytes(changed->compiled);
-    message_append(&message.base, out);
-    /* The last field, written by hand: no copy of a long text only to end it with a NUL. */
-    enum status status = pb_field_begin(out, FIELD_RULES_TEXT, changed->text.size);
-    assert(status == STATUS_OK);
-    status = buffer_append(out, changed->text);
-    assert(status == STATUS_OK);
-}
-
 static bool rule_decode(const Kith__V1__CampaignRule *message, struct campaign_listed *listed)
 {
     struct span name = pb_text(message->name);
@@ -197,24 +176,18 @@ static bool rule_decode(const Kith__V1__CampaignRule *message, struct campaign_l
 enum status campaign_rules_fact_decode(struct span body, struct arena *arena,
                                        struct campaign_rules_change *change)
 {
-    const Kith__V1__RulesChanged *message =
-        pb_unpack(&kith__v1__rules_changed__descriptor, arena, body);
-    if (message == NULL || message->rules_version == 0 ||
-        !span_equal(pb_text(message->name), span_of_text(CAMPAIGN_RULES_NAME))) {
-        return STATUS_CORRUPT;
-    }
-    struct span compiled = pb_span(message->compiled);
-    struct hash128 hash = hash128_of_span(compiled);
-    if (!span_equal(pb_span(message->text_hash), span_of(hash.bytes, sizeof hash.bytes))) {
-        return STATUS_CORRUPT;
+    struct rules_fact changed = { 0 };
+    enum status status = rules_fact_decode(body, CAMPAIGN_RULES_NAME, arena, &changed);
+    if (status != STATUS_OK) {
+        return status;
     }
     const Kith__V1__Campaigns *campaigns =
-        pb_unpack(&kith__v1__campaigns__descriptor, arena, compiled);
+        pb_unpack(&kith__v1__campaigns__descriptor, arena, changed.compiled);
     if (campaigns == NULL || campaigns->n_campaigns > CAMPAIGNS_MAX) {
         return STATUS_CORRUPT;
     }
-    struct campaign_rules_change decoded = { .version = message->rules_version,
-                                             .hash = hash,
+    struct campaign_rules_change decoded = { .version = changed.version,
+                                             .hash = changed.hash,
                                              .count = campaigns->n_campaigns };
     for (size_t i = 0; i < decoded.count; i++) {
         if (!rule_decode(campaigns->campaigns[i], &decoded.campaigns[i])) {

@@ -1,6 +1,7 @@
 #include "services/campaign/campaign_service.h"
 
 #include "common/config/campaigns_config.h"
+#include "common/wire/rules_fact.h"
 #include "services/campaign/campaign_codec.h"
 #include "services/campaign/campaign_internal.h"
 #include "services/campaign/campaign_query.h"
@@ -113,13 +114,14 @@ static void campaign_start(void *service, struct turn *turn)
     if (none || (head.rules_version > 0 && hash128_equal(hash, head.rules_hash))) {
         return;
     }
-    struct campaign_rules_fact changed = {
+    struct rules_fact changed = {
         .version = head.rules_version + 1,
+        .hash = hash,
         .compiled = compiled,
         .text = buffer_span(&campaign->text),
     };
     buffer_clear(&campaign->body);
-    campaign_rules_fact_encode(&changed, &campaign->body);
+    rules_fact_encode(&changed, CAMPAIGN_RULES_NAME, &campaign->body);
     struct fact fact = { .type = FACT_RULES_CHANGED,
                          .version = 1,
                          .body = buffer_span(&campaign->body) };

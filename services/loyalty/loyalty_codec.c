@@ -1,7 +1,6 @@
 #include "services/loyalty/loyalty_codec.h"
 
 #include "common/wire/pb.h"
-#include "kith/v1/block.pb-c.h"
 #include "kith/v1/loyalty.pb-c.h"
 #include "kith/v1/loyalty_private.pb-c.h"
 
@@ -14,9 +13,8 @@ _Static_assert(LOYALTY_ROUND_FLOOR == (int)KITH__V1__ROUNDING__ROUND_FLOOR, "sam
 _Static_assert(LOYALTY_ROUND_HALF_UP == (int)KITH__V1__ROUNDING__ROUND_HALF_UP, "same numbers");
 _Static_assert(LOYALTY_ROUND_CEILING == (int)KITH__V1__ROUNDING__ROUND_CEILING, "same numbers");
 
-/* The number of the field `programmes` in Programmes, and of `text` in RulesChanged. */
+/* The number of the field `programmes` in Programmes. */
 #define FIELD_PROGRAMMES 1
-#define FIELD_TEXT 5
 
 /* ---- postings */
 
@@ -245,49 +243,6 @@ enum status loyalty_rules_decode(struct span compiled, struct arena *arena,
         }
     }
     *rules = decoded;
-    return STATUS_OK;
-}
-
-void loyalty_rules_fact_encode(const struct loyalty_rules_fact *changed, struct buffer *out)
-{
-    char name[] = LOYALTY_RULES_NAME;
-    Kith__V1__RulesChanged message = KITH__V1__RULES_CHANGED__INIT;
-    message.name = name;
-    message.has_rules_version = true;
-    message.rules_version = changed->version;
-    message.has_text_hash = true;
-    message.text_hash = pb_bytes(span_of(changed->hash.bytes, sizeof changed->hash.bytes));
-    message.has_compiled = true;
-    message.compiled = pb_bytes(changed->compiled);
-    enum status status = pb_pack(&message.base, out);
-    assert(status == STATUS_OK);
-    /* The last field, written by hand: no copy of a long text only to end it with a NUL. */
-    status = pb_field_begin(out, FIELD_TEXT, changed->text.size);
-    assert(status == STATUS_OK);
-    status = buffer_append(out, changed->text);
-    assert(status == STATUS_OK);
-}
-
-enum status loyalty_rules_fact_decode(struct span body, struct arena *arena,
-                                      struct loyalty_rules_fact *changed)
-{
-    const Kith__V1__RulesChanged *message =
-        pb_unpack(&kith__v1__rules_changed__descriptor, arena, body);
-    if (message == NULL || message->rules_version == 0 ||
-        !span_equal(pb_text(message->name), span_of_text(LOYALTY_RULES_NAME))) {
-        return STATUS_CORRUPT;
-    }
-    struct span compiled = pb_span(message->compiled);
-    struct hash128 hash = hash128_of_span(compiled);
-    if (!span_equal(pb_span(message->text_hash), span_of(hash.bytes, sizeof hash.bytes))) {
-        return STATUS_CORRUPT;
-    }
-    *changed = (struct loyalty_rules_fact){
-        .version = message->rules_version,
-        .hash = hash,
-        .compiled = compiled,
-        .text = pb_text(message->text),
-    };
     return STATUS_OK;
 }
 

@@ -11,6 +11,7 @@
 #include "common/base/arena.h"
 #include "services/loyalty/loyalty_core.h"
 
+/* In the fact that says new rules. */
 #define LOYALTY_RULES_NAME "programmes"
 /* Rules as the configuration wrote them, for people. */
 #define LOYALTY_RULES_TEXT_BYTES (32 * 1024)
@@ -35,17 +36,5 @@ MUST_USE enum status loyalty_rules_encode(const struct loyalty_rules *rules, str
 /* STATUS_CORRUPT: not rules, or past their bounds. */
 MUST_USE enum status loyalty_rules_decode(struct span compiled, struct arena *arena,
                                           struct loyalty_rules *rules);
-
-/* The body of FACT_RULES_CHANGED. */
-struct loyalty_rules_fact {
-    uint32_t version;
-    struct hash128 hash;
-    struct span compiled;
-    struct span text;
-};
-void loyalty_rules_fact_encode(const struct loyalty_rules_fact *changed, struct buffer *out);
-/* STATUS_CORRUPT: not such a body, another name, or a hash that does not match. */
-MUST_USE enum status loyalty_rules_fact_decode(struct span body, struct arena *arena,
-                                               struct loyalty_rules_fact *changed);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "common/event/event_codec.h"
 #include "common/store/overlay.h"
+#include "common/wire/rules_fact.h"
 #include "services/loyalty/loyalty_batch.h"
 #include "services/loyalty/loyalty_codec.h"
 #include "services/loyalty/loyalty_config.h"
@@ -116,14 +117,14 @@ static void loyalty_start(void *service, struct turn *turn)
     if (none || (head.rules_version > 0 && hash128_equal(hash, head.rules_hash))) {
         return;
     }
-    struct loyalty_rules_fact changed = {
+    struct rules_fact changed = {
         .version = head.rules_version + 1,
         .hash = hash,
         .compiled = compiled,
         .text = buffer_span(&loyalty->text),
     };
     buffer_clear(&loyalty->body);
-    loyalty_rules_fact_encode(&changed, &loyalty->body);
+    rules_fact_encode(&changed, LOYALTY_RULES_NAME, &loyalty->body);
     struct fact fact = { .type = FACT_RULES_CHANGED,
                          .version = 1,
                          .body = buffer_span(&loyalty->body) };
@@ -179,8 +180,9 @@ static void loyalty_fold(void *service, struct turn *turn, const struct feed_nam
 static void rules_evolve(struct loyalty *loyalty, const struct change *change,
                          const struct fact *fact)
 {
-    struct loyalty_rules_fact changed = { 0 };
-    enum status status = loyalty_rules_fact_decode(fact->body, &loyalty->evolved, &changed);
+    struct rules_fact changed = { 0 };
+    enum status status =
+        rules_fact_decode(fact->body, LOYALTY_RULES_NAME, &loyalty->evolved, &changed);
     assert(status == STATUS_OK);
     status = loyalty_rules_decode(changed.compiled, &loyalty->evolved, &loyalty->rules);
     assert(status == STATUS_OK);

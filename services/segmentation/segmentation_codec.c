@@ -1,7 +1,7 @@
 #include "services/segmentation/segmentation_codec.h"
 
 #include "common/wire/message.h"
-#include "kith/v1/block.pb-c.h"
+#include "common/wire/rules_fact.h"
 #include "kith/v1/segmentation.pb-c.h"
 #include "kith/v1/segmentation_private.pb-c.h"
 
@@ -13,8 +13,6 @@ _Static_assert(RULES_ATTRIBUTE == (int)KITH__V1__RULE_KIND__RULE_ATTRIBUTE, "sam
 _Static_assert(RULES_AT_LEAST == (int)KITH__V1__RULE_COMPARISON__RULE_AT_LEAST, "same numbers");
 _Static_assert(RULES_IN == (int)KITH__V1__RULE_COMPARISON__RULE_IN, "same numbers");
 
-/* The number of the field `text` in RulesChanged. */
-#define FIELD_TEXT 5
 /* Groups end with an end of their own. */
 #define WRITTEN_NODES_MAX (RULES_SEGMENT_NODES_MAX + RULES_GROUPS_MAX)
 /* A text that ends with a NUL, for protobuf-c. NULL: the arena is full. */
@@ -215,42 +213,28 @@ enum status segmentation_rules_decode(struct span compiled, struct arena *arena,
 void segmentation_rules_fact_encode(const struct segmentation_rules_fact *changed,
                                     struct buffer *out)
 {
-    char name[] = SEGMENTATION_RULES_NAME;
-    Kith__V1__RulesChanged message = KITH__V1__RULES_CHANGED__INIT;
-    message.name = name;
-    message.has_rules_version = true;
-    message.rules_version = changed->version;
-    message.has_text_hash = true;
-    message.text_hash = pb_bytes(span_of(changed->hash.bytes, sizeof changed->hash.bytes));
-    message.has_compiled = true;
-    message.compiled = pb_bytes(changed->compiled);
-    message_append(&message.base, out);
-    /* The last field, written by hand: no copy of a long text only to end it with a NUL. */
-    enum status status = pb_field_begin(out, FIELD_TEXT, changed->text.size);
-    assert(status == STATUS_OK);
-    status = buffer_append(out, changed->text);
-    assert(status == STATUS_OK);
+    struct rules_fact fact = {
+        .version = changed->version,
+        .hash = changed->hash,
+        .compiled = changed->compiled,
+        .text = changed->text,
+    };
+    rules_fact_encode(&fact, SEGMENTATION_RULES_NAME, out);
 }
 
 enum status segmentation_rules_fact_decode(struct span body, struct arena *arena,
                                            struct segmentation_rules_fact *changed)
 {
-    const Kith__V1__RulesChanged *message =
-        pb_unpack(&kith__v1__rules_changed__descriptor, arena, body);
-    if (message == NULL || message->rules_version == 0 ||
-        !span_equal(pb_text(message->name), span_of_text(SEGMENTATION_RULES_NAME))) {
-        return STATUS_CORRUPT;
-    }
-    struct span compiled = pb_span(message->compiled);
-    struct hash128 hash = hash128_of_span(compiled);
-    if (!span_equal(pb_span(message->text_hash), span_of(hash.bytes, sizeof hash.bytes))) {
-        return STATUS_CORRUPT;
+    struct rules_fact fact = { 0 };
+    enum status status = rules_fact_decode(body, SEGMENTATION_RULES_NAME, arena, &fact);
+    if (status != STATUS_OK) {
+        return status;
     }
     *changed = (struct segmentation_rules_fact){
-        .version = message->rules_version,
-        .hash = hash,
-        .compiled = compiled,
-        .text = pb_text(message->text),
+        .version = fact.version,
+        .hash = fact.hash,
+        .compiled = fact.compiled,
+        .text = fact.text,
     };
     return STATUS_OK;
 }

@@ -6,6 +6,7 @@
  * taken must be within the ledger's bounds, and a fact must come back from its own encoding.
  */
 #include "common/wire/message.h"
+#include "common/wire/rules_fact.h"
 #include "kith/v1/block.pb-c.h"
 #include "kith/v1/loyalty.pb-c.h"
 #include "kith/v1/loyalty_private.pb-c.h"
@@ -136,8 +137,8 @@ static void posting_try(struct span body, struct arena *arena, uint32_t type)
 
 static void rules_try(struct span body, struct arena *arena)
 {
-    struct loyalty_rules_fact changed = { 0 };
-    if (loyalty_rules_fact_decode(body, arena, &changed) == STATUS_OK) {
+    struct rules_fact changed = { 0 };
+    if (rules_fact_decode(body, LOYALTY_RULES_NAME, arena, &changed) == STATUS_OK) {
         assert(changed.version > 0);
     }
     struct loyalty_rules rules = { 0 };

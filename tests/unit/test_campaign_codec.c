@@ -3,6 +3,7 @@
  * Facts, private records and rules there and back, and bytes that campaign never wrote.
  */
 #include "common/wire/pb.h"
+#include "common/wire/rules_fact.h"
 #include "kith/v1/campaign.pb-c.h"
 #include "kith/v1/campaign_private.pb-c.h"
 #include "services/campaign/campaign_codec.h"
@@ -438,8 +439,15 @@ static struct campaigns *fullest_rules(void)
 struct encoded_rules {
     struct buffer compiled;
     struct buffer text;
-    struct campaign_rules_fact fact;
+    struct rules_fact fact;
 };
+
+static struct rules_fact rules_fact_of(uint32_t version, struct span compiled, struct span text)
+{
+    return (struct rules_fact){
+        .version = version, .hash = hash128_of_span(compiled), .compiled = compiled, .text = text
+    };
+}
 
 static void rules_make(const struct campaigns *campaigns, struct encoded_rules *rules)
 {
@@ -447,8 +455,7 @@ static void rules_make(const struct campaigns *campaigns, struct encoded_rules *
     buffer_init(&rules->text, CAMPAIGN_RULES_TEXT_BYTES);
     campaign_rules_encode(campaigns, &rules->compiled);
     campaign_rules_text(campaigns, &rules->text);
-    rules->fact =
-        (struct campaign_rules_fact){ 3, buffer_span(&rules->compiled), buffer_span(&rules->text) };
+    rules->fact = rules_fact_of(3, buffer_span(&rules->compiled), buffer_span(&rules->text));
 }
 
 static void rules_release(struct encoded_rules *rules)
@@ -462,7 +469,7 @@ START_TEST(the_fullest_rules_fit_their_fact_and_come_back)
     struct campaigns *campaigns = fullest_rules();
     struct encoded_rules rules;
     rules_make(campaigns, &rules);
-    campaign_rules_fact_encode(&rules.fact, &out);
+    rules_fact_encode(&rules.fact, CAMPAIGN_RULES_NAME, &out);
     struct campaign_rules_change change = { .version = 0 };
     ck_assert_int_eq(campaign_rules_fact_decode(buffer_span(&out), &arena, &change), STATUS_OK);
     ck_assert_uint_eq(change.version, 3);
@@ -504,7 +511,7 @@ START_TEST(rules_without_bounds_are_told_without_them)
                                 "  - {name: thanks, segment: big, channel: post, on_entry: true, "
                                 "cap: {messages: 2, per_days: 30}, valid_until: "
                                 "\"1998-06-30T00:00:00Z\"}\n")));
-    campaign_rules_fact_encode(&rules.fact, &out);
+    rules_fact_encode(&rules.fact, CAMPAIGN_RULES_NAME, &out);
     struct campaign_rules_change change = { .version = 0 };
     ck_assert_int_eq(campaign_rules_fact_decode(buffer_span(&out), &arena, &change), STATUS_OK);
     ck_assert_uint_eq(change.count, 1);
@@ -522,7 +529,7 @@ START_TEST(rules_with_a_false_hash_or_cut_are_corrupt)
     campaigns->campaigns[0].channel = 0;
     struct encoded_rules rules;
     rules_make(campaigns, &rules);
-    campaign_rules_fact_encode(&rules.fact, &out);
+    rules_fact_encode(&rules.fact, CAMPAIGN_RULES_NAME, &out);
     struct campaign_rules_change change = { .version = 0 };
     out.data[30] ^= 1; /* of the hash: name and version take 13 bytes, and it 18 */
     ck_assert_int_eq(campaign_rules_fact_decode(buffer_span(&out), &arena, &change),
@@ -545,13 +552,13 @@ START_TEST(rules_that_no_configuration_holds_are_corrupt)
     struct encoded_rules rules;
     campaigns->campaigns[7].name[0] = '\0';
     rules_make(campaigns, &rules);
-    campaign_rules_fact_encode(&rules.fact, &out);
+    rules_fact_encode(&rules.fact, CAMPAIGN_RULES_NAME, &out);
     struct campaign_rules_change change = { .version = 0 };
     ck_assert_int_eq(campaign_rules_fact_decode(buffer_span(&out), &arena, &change),
                      STATUS_CORRUPT);
     rules.fact.version = 0;
     buffer_clear(&out);
-    campaign_rules_fact_encode(&rules.fact, &out);
+    rules_fact_encode(&rules.fact, CAMPAIGN_RULES_NAME, &out);
     ck_assert_int_eq(campaign_rules_fact_decode(buffer_span(&out), &arena, &change),
                      STATUS_CORRUPT);
     /* One campaign more than there may be: each is two bytes and its name. */
@@ -560,15 +567,14 @@ START_TEST(rules_that_no_configuration_holds_are_corrupt)
         static const uint8_t one[] = { 0x12, 3, 0x0a, 1, 'n' };
         memcpy(many + i * sizeof one, one, sizeof one);
     }
-    rules.fact =
-        (struct campaign_rules_fact){ .version = 1, .compiled = span_of(many, sizeof many) };
+    rules.fact = rules_fact_of(1, span_of(many, sizeof many), span_of_text(""));
     buffer_clear(&out);
-    campaign_rules_fact_encode(&rules.fact, &out);
+    rules_fact_encode(&rules.fact, CAMPAIGN_RULES_NAME, &out);
     ck_assert_int_eq(campaign_rules_fact_decode(buffer_span(&out), &arena, &change),
                      STATUS_CORRUPT);
-    rules.fact.compiled.size -= 5;
+    rules.fact = rules_fact_of(1, span_of(many, sizeof many - 5), span_of_text(""));
     buffer_clear(&out);
-    campaign_rules_fact_encode(&rules.fact, &out);
+    rules_fact_encode(&rules.fact, CAMPAIGN_RULES_NAME, &out);
     ck_assert_int_eq(campaign_rules_fact_decode(buffer_span(&out), &arena, &change), STATUS_OK);
     rules_release(&rules);
     free(campaigns);

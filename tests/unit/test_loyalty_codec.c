@@ -1,6 +1,7 @@
 /* link: loyalty_service */
 #include "common/wire/message.h"
 #include "common/wire/pb.h"
+#include "common/wire/rules_fact.h"
 #include "kith/v1/block.pb-c.h"
 #include "kith/v1/loyalty.pb-c.h"
 #include "services/loyalty/loyalty_codec.h"
@@ -295,13 +296,14 @@ START_TEST(the_largest_rules_fit_a_fact_and_come_back)
     buffer_init(&body, LIMIT_RECORD_BYTES);
     ck_assert_int_eq(loyalty_rules_encode(&rules, &compiled), STATUS_OK);
     ck_assert_int_eq(loyalty_config_text(&rules, &text), STATUS_OK);
-    struct loyalty_rules_fact changed = { .version = 3,
-                                          .hash = hash128_of_span(buffer_span(&compiled)),
-                                          .compiled = buffer_span(&compiled),
-                                          .text = buffer_span(&text) };
-    loyalty_rules_fact_encode(&changed, &body);
-    struct loyalty_rules_fact read = { .version = 0 };
-    ck_assert_int_eq(loyalty_rules_fact_decode(buffer_span(&body), &codec.arena, &read), STATUS_OK);
+    struct rules_fact changed = { .version = 3,
+                                  .hash = hash128_of_span(buffer_span(&compiled)),
+                                  .compiled = buffer_span(&compiled),
+                                  .text = buffer_span(&text) };
+    rules_fact_encode(&changed, LOYALTY_RULES_NAME, &body);
+    struct rules_fact read = { .version = 0 };
+    ck_assert_int_eq(rules_fact_decode(buffer_span(&body), LOYALTY_RULES_NAME, &codec.arena, &read),
+                     STATUS_OK);
     ck_assert_uint_eq(read.version, 3);
     ck_assert(hash128_equal(read.hash, changed.hash));
     ck_assert(span_equal(read.compiled, changed.compiled));
@@ -313,7 +315,7 @@ START_TEST(the_largest_rules_fit_a_fact_and_come_back)
     ck_assert_int_eq(back.programmes[7].rules[15].rounding, LOYALTY_ROUND_CEILING);
 
     body.data[body.size / 4] ^= 1U;
-    ck_assert_msg(loyalty_rules_fact_decode(buffer_span(&body), &codec.arena, &read) ==
+    ck_assert_msg(rules_fact_decode(buffer_span(&body), LOYALTY_RULES_NAME, &codec.arena, &read) ==
                       STATUS_CORRUPT,
                   "a changed byte of the rules");
     buffer_release(&compiled);

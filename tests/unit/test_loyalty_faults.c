@@ -1,7 +1,6 @@
 /* link: loyalty_service loyalty_core common_wire */
 /* Every field of loyalty's messages at fault, one at a time. */
 #include "common/wire/pb.h"
-#include "kith/v1/block.pb-c.h"
 #include "kith/v1/loyalty.pb-c.h"
 #include "kith/v1/loyalty_private.pb-c.h"
 #include "services/loyalty/loyalty_codec.h"
@@ -183,31 +182,6 @@ START_TEST(rules_with_a_field_at_fault_are_corrupt)
 }
 END_TEST
 
-static bool fact_is_taken(struct span bytes, struct arena *arena)
-{
-    struct loyalty_rules_fact changed = { .version = 0 };
-    return loyalty_rules_fact_decode(bytes, arena, &changed) == STATUS_OK;
-}
-
-START_TEST(a_fact_of_new_rules_with_a_field_at_fault_is_corrupt)
-{
-    char name[] = LOYALTY_RULES_NAME;
-    uint8_t compiled[3] = { 1, 2, 3 };
-    struct hash128 hash = hash128_of_span(span_of(compiled, sizeof compiled));
-    Kith__V1__RulesChanged changed = KITH__V1__RULES_CHANGED__INIT;
-    changed.name = name;
-    changed.has_rules_version = 1;
-    changed.rules_version = 1;
-    changed.has_compiled = 1;
-    changed.compiled = (ProtobufCBinaryData){ .len = sizeof compiled, .data = compiled };
-    changed.has_text_hash = 1;
-    changed.text_hash = (ProtobufCBinaryData){ .len = sizeof hash.bytes, .data = hash.bytes };
-    struct message_faults faults = { .is_taken = fact_is_taken };
-    faults_expect(&faults, &changed.base,
-                  "rules_version most\ntext absent\ntext long\ntext control\n");
-}
-END_TEST
-
 static bool seen_is_taken(struct span bytes, struct arena *arena)
 {
     struct customer_id customer = { .bytes = { 0 } };
@@ -318,7 +292,6 @@ int main(void)
     tcase_add_loop_test(tests, a_posting_with_a_field_at_fault_is_corrupt, 0, (int)POSTING_COUNT);
     tcase_add_test(tests, a_posting_of_another_kind_is_corrupt);
     tcase_add_test(tests, rules_with_a_field_at_fault_are_corrupt);
-    tcase_add_test(tests, a_fact_of_new_rules_with_a_field_at_fault_is_corrupt);
     tcase_add_test(tests, a_private_record_with_a_field_at_fault_is_corrupt);
     tcase_add_test(tests, a_request_with_a_field_at_fault_is_refused);
     suite_add_tcase(suite, tests);

@@ -7,6 +7,7 @@
  */
 #include "common/event/event_codec.h"
 #include "common/wire/pb.h"
+#include "common/wire/rules_fact.h"
 #include "kith/v1/loyalty.pb-c.h"
 #include "services/loyalty/loyalty_codec.h"
 #include "services/loyalty/loyalty_service.h"
@@ -410,8 +411,9 @@ START_TEST(a_restart_with_another_file_changes_only_what_comes_after)
     restart(two_for_hundred);
     const struct kept *newest = &turn.kept[turn.kept_count - 1];
     ck_assert_uint_eq(newest->fact.type, FACT_RULES_CHANGED);
-    struct loyalty_rules_fact changed = { .version = 0 };
-    ck_assert_int_eq(loyalty_rules_fact_decode(newest->fact.body, &arena, &changed), STATUS_OK);
+    struct rules_fact changed = { .version = 0 };
+    ck_assert_int_eq(rules_fact_decode(newest->fact.body, LOYALTY_RULES_NAME, &arena, &changed),
+                     STATUS_OK);
     ck_assert_uint_eq(changed.version, 2);
     ck_assert(span_has_prefix(changed.text, span_of_text("- name: bonus\n")));
     ck_assert_int_eq(balance("ann", "bonus"), 10);
@@ -421,9 +423,9 @@ START_TEST(a_restart_with_another_file_changes_only_what_comes_after)
     ck_assert_msg(reverse(3, &reply) == STATUS_OK, "and can be taken back after");
     ck_assert_int_eq(balance("ann", "travel"), 0);
     restart(one_for_hundred);
-    ck_assert_int_eq(
-        loyalty_rules_fact_decode(turn.kept[turn.kept_count - 1].fact.body, &arena, &changed),
-        STATUS_OK);
+    newest = &turn.kept[turn.kept_count - 1];
+    ck_assert_int_eq(rules_fact_decode(newest->fact.body, LOYALTY_RULES_NAME, &arena, &changed),
+                     STATUS_OK);
     ck_assert_msg(changed.version == 3, "rules of old are rules anew");
     purchase_fold("ann", 200);
     ck_assert_int_eq(balance("ann", "travel"), 3);
