@@ -12,62 +12,32 @@
 #include "services/campaign/campaign_codec.h"
 #include "services/campaign/campaign_record.h"
 #include "services/campaign/campaign_request.h"
-#include "tests/fuzz/message_maker.h"
+#include "tests/fuzz/message_cases.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define ARENA_BYTES (4 * 1024 * 1024)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed);
-
-/* In the order of the cases below. */
-static const ProtobufCMessageDescriptor *const messages[] = {
-    &kith__v1__trigger_request__descriptor,
-    &kith__v1__campaign_record__descriptor,
-    &kith__v1__segment_entered__descriptor,
-    &kith__v1__segment_exited__descriptor,
-    &kith__v1__rules_changed__descriptor,
-    &kith__v1__dispatch__descriptor,
-    &kith__v1__dispatch__descriptor,
-    &kith__v1__dispatch__descriptor,
-    &kith__v1__dispatch__descriptor,
-    &kith__v1__decisions_request__descriptor,
-    &kith__v1__dispatch_request__descriptor,
-    &kith__v1__dispatch_message__descriptor,
-    NULL,
-};
-#define KIND_COUNT (sizeof messages / sizeof messages[0])
-
-/* A request is refused with a sentence, or taken whole. */
-static void outcome_check(enum status status, const struct refusal *refusal)
-{
-    assert(status == STATUS_OK || status == STATUS_MALFORMED);
-    assert((status == STATUS_OK) == (refusal->status == STATUS_OK));
-}
 
 static void requests_try(struct span body, struct arena *arena)
 {
     struct refusal refusal = { 0 };
     struct campaign_trigger_request trigger = { .campaign = { 0 } };
     enum status status = campaign_trigger_decode(body, arena, &trigger, &refusal);
-    outcome_check(status, &refusal);
+    request_outcome_check(status, &refusal);
     assert(status != STATUS_OK ||
            (id_text_is_valid(trigger.campaign) && id_text_is_valid(trigger.customer)));
     struct campaign_decisions_request decisions = { .limit = 0 };
     refusal_init(&refusal);
     status = campaign_decisions_decode(body, arena, &decisions, &refusal);
-    outcome_check(status, &refusal);
+    request_outcome_check(status, &refusal);
     assert(status != STATUS_OK || (decisions.limit >= 1 && decisions.limit <= REQUEST_PAGE_MAX));
     struct hash128 dispatch = { .bytes = { 0 } };
     refusal_init(&refusal);
-    outcome_check(campaign_dispatch_decode(body, arena, &dispatch, &refusal), &refusal);
+    request_outcome_check(campaign_dispatch_decode(body, arena, &dispatch, &refusal), &refusal);
     refusal_init(&refusal);
-    outcome_check(campaign_settle_decode(body, arena, &refusal), &refusal);
+    request_outcome_check(campaign_settle_decode(body, arena, &refusal), &refusal);
     refusal_init(&refusal);
-    outcome_check(campaign_campaigns_decode(body, arena, &refusal), &refusal);
+    request_outcome_check(campaign_campaigns_decode(body, arena, &refusal), &refusal);
 }
 
 /* The encoding of what was read reads as the same. */
@@ -138,8 +108,9 @@ static void rules_try(struct span body, struct arena *arena)
 }
 
 /* A key has one encoding. */
-static void keys_try(struct span bytes)
+static void keys_try(struct span bytes, struct arena *arena)
 {
+    (void)arena;
     struct span name = { 0 };
     struct customer_id customer = { .bytes = { 0 } };
     if (campaign_key_name_decode(bytes, &name) == STATUS_OK) {
@@ -151,49 +122,35 @@ static void keys_try(struct span bytes)
     }
 }
 
+static const struct message_case cases[] = {
+    { &kith__v1__trigger_request__descriptor, requests_try, NULL, 0 },
+    { &kith__v1__campaign_record__descriptor, record_try, NULL, 0 },
+    { &kith__v1__segment_entered__descriptor, NULL, moved_try, FACT_SEGMENT_ENTERED },
+    { &kith__v1__segment_exited__descriptor, NULL, moved_try, FACT_SEGMENT_EXITED },
+    { &kith__v1__rules_changed__descriptor, rules_try, NULL, 0 },
+    { &kith__v1__dispatch__descriptor, NULL, decision_try, FACT_DISPATCH_INTENDED },
+    { &kith__v1__dispatch__descriptor, NULL, decision_try, FACT_DISPATCH_SENT },
+    { &kith__v1__dispatch__descriptor, NULL, decision_try, FACT_DISPATCH_SUPPRESSED },
+    { &kith__v1__dispatch__descriptor, NULL, decision_try, FACT_DISPATCH_UNKNOWN },
+    { &kith__v1__decisions_request__descriptor, requests_try, NULL, 0 },
+    { &kith__v1__dispatch_request__descriptor, requests_try, NULL, 0 },
+    { &kith__v1__dispatch_message__descriptor, rules_try, NULL, 0 },
+    { NULL, keys_try, NULL, 0 },
+};
+
+static const struct message_cases target = {
+    .cases = cases,
+    .count = sizeof cases / sizeof cases[0],
+    .arena_bytes = (size_t)4 * 1024 * 1024,
+    .inner = &kith__v1__campaigns__descriptor,
+};
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (size == 0) {
-        return 0;
-    }
-    struct arena arena;
-    arena_init(&arena, ARENA_BYTES);
-    struct span body = span_of(data + 1, size - 1);
-    size_t kind = data[0] % KIND_COUNT;
-    switch (kind) {
-    case 0:
-    case 9:
-    case 10:
-        requests_try(body, &arena);
-        break;
-    case 1:
-        record_try(body, &arena);
-        break;
-    case 2:
-        moved_try(body, &arena, FACT_SEGMENT_ENTERED);
-        break;
-    case 3:
-        moved_try(body, &arena, FACT_SEGMENT_EXITED);
-        break;
-    case 4:
-    case 11:
-        rules_try(body, &arena);
-        break;
-    case 12:
-        keys_try(body);
-        break;
-    default:
-        decision_try(body, &arena, FACT_DISPATCH_INTENDED + (uint32_t)kind - 5U);
-        break;
-    }
-    arena_release(&arena);
-    return 0;
+    return message_cases_try(&target, data, size);
 }
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed)
 {
-    static const struct message_kinds kinds = { .messages = messages,
-                                                .count = KIND_COUNT,
-                                                .inner = &kith__v1__campaigns__descriptor };
-    return message_mutate_in_place(&kinds, data, size, size_max, seed);
+    return message_cases_mutate(&target, data, size, size_max, seed);
 }

@@ -10,22 +10,9 @@
 #include "kith/v1/ingestion_private.pb-c.h"
 #include "services/ingestion/ingestion_batch.h"
 #include "services/ingestion/ingestion_codec.h"
-#include "tests/fuzz/message_maker.h"
+#include "tests/fuzz/message_cases.h"
 
 #include <assert.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed);
-
-/* In the order of the cases below. */
-static const ProtobufCMessageDescriptor *const messages[] = {
-    &kith__v1__ingest_request__descriptor,           &kith__v1__advance_clock_request__descriptor,
-    &kith__v1__quarantine_list_request__descriptor,  &kith__v1__quarantine_list_request__descriptor,
-    &kith__v1__quarantine_retry_request__descriptor, &kith__v1__quarantine_drop_request__descriptor,
-    &kith__v1__event_quarantined__descriptor,        &kith__v1__quarantine_closed__descriptor,
-    &kith__v1__ingestion_record__descriptor,
-};
-#define KIND_COUNT (sizeof messages / sizeof messages[0])
 
 /* A request is refused with a sentence, or taken whole. */
 static void outcome_check(enum status status, const struct refusal *refusal)
@@ -52,8 +39,9 @@ static void outcome_take(const struct ingest_item *item, uint64_t *seq,
     ingest_results_add(results, &result);
 }
 
-static void batch_try(struct span body)
+static void batch_try(struct span body, struct arena *arena)
 {
+    (void)arena;
     struct refusal refusal;
     struct ingest_request request = { .item_count = 0 };
     refusal_init(&refusal);
@@ -97,8 +85,12 @@ static void advance_try(struct span body, struct arena *arena)
     assert(status != STATUS_OK || to_ms >= INT64_C(899164800000));
 }
 
-static void list_try(struct span body, struct arena *arena, bool is_show)
+/* Which of two questions the request asks. */
+enum { LIST_PAGE, LIST_SHOW };
+
+static void list_try(struct span body, struct arena *arena, uint32_t question)
 {
+    bool is_show = question == LIST_SHOW;
     struct refusal refusal;
     struct ingestion_list_request request = { .limit = 0 };
     refusal_init(&refusal);
@@ -178,47 +170,31 @@ static void run_try(struct span body, struct arena *arena)
     buffer_release(&again);
 }
 
+static const struct message_case cases[] = {
+    { &kith__v1__ingest_request__descriptor, batch_try, NULL, 0 },
+    { &kith__v1__advance_clock_request__descriptor, advance_try, NULL, 0 },
+    { &kith__v1__quarantine_list_request__descriptor, NULL, list_try, LIST_PAGE },
+    { &kith__v1__quarantine_list_request__descriptor, NULL, list_try, LIST_SHOW },
+    { &kith__v1__quarantine_retry_request__descriptor, entry_commands_try, NULL, 0 },
+    { &kith__v1__quarantine_drop_request__descriptor, entry_commands_try, NULL, 0 },
+    { &kith__v1__event_quarantined__descriptor, quarantined_try, NULL, 0 },
+    { &kith__v1__quarantine_closed__descriptor, closed_try, NULL, 0 },
+    { &kith__v1__ingestion_record__descriptor, run_try, NULL, 0 },
+};
+
+static const struct message_cases target = {
+    .cases = cases,
+    .count = sizeof cases / sizeof cases[0],
+    .arena_bytes = INGESTION_ARENA_BYTES,
+    .inner = &kith__v1__event__descriptor,
+};
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (size == 0) {
-        return 0;
-    }
-    struct arena arena;
-    arena_init(&arena, INGESTION_ARENA_BYTES);
-    struct span body = span_of(data + 1, size - 1);
-    size_t kind = data[0] % KIND_COUNT;
-    switch (kind) {
-    case 0:
-        batch_try(body);
-        break;
-    case 1:
-        advance_try(body, &arena);
-        break;
-    case 2:
-    case 3:
-        list_try(body, &arena, kind == 3);
-        break;
-    case 6:
-        quarantined_try(body, &arena);
-        break;
-    case 7:
-        closed_try(body, &arena);
-        break;
-    case 8:
-        run_try(body, &arena);
-        break;
-    default:
-        entry_commands_try(body, &arena);
-        break;
-    }
-    arena_release(&arena);
-    return 0;
+    return message_cases_try(&target, data, size);
 }
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed)
 {
-    static const struct message_kinds kinds = { .messages = messages,
-                                                .count = KIND_COUNT,
-                                                .inner = &kith__v1__event__descriptor };
-    return message_mutate_in_place(&kinds, data, size, size_max, seed);
+    return message_cases_mutate(&target, data, size, size_max, seed);
 }

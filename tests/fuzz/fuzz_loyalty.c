@@ -13,40 +13,10 @@
 #include "services/loyalty/loyalty_batch.h"
 #include "services/loyalty/loyalty_codec.h"
 #include "services/loyalty/loyalty_request.h"
-#include "tests/fuzz/message_maker.h"
+#include "tests/fuzz/message_cases.h"
 
 #include <assert.h>
 #include <string.h>
-
-#define ARENA_BYTES (4 * 1024 * 1024)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed);
-
-/* In the order of the cases below. */
-static const ProtobufCMessageDescriptor *const messages[] = {
-    &kith__v1__spend_request__descriptor,
-    &kith__v1__reverse_request__descriptor,
-    &kith__v1__statement_request__descriptor,
-    &kith__v1__programmes__descriptor,
-    &kith__v1__post_request__descriptor,
-    &kith__v1__points_posted__descriptor,
-    &kith__v1__points_posted__descriptor,
-    &kith__v1__points_posted__descriptor,
-    &kith__v1__points_posted__descriptor,
-    &kith__v1__rules_changed__descriptor,
-    &kith__v1__accounts_request__descriptor,
-    &kith__v1__loyalty_record__descriptor,
-    NULL,
-};
-#define KIND_COUNT (sizeof messages / sizeof messages[0])
-
-/* A request is refused with a sentence, or taken whole. */
-static void outcome_check(enum status status, const struct refusal *refusal)
-{
-    assert(status == STATUS_OK || status == STATUS_MALFORMED);
-    assert((status == STATUS_OK) == (refusal->status == STATUS_OK));
-}
 
 static void account_check(struct span customer, struct span programme)
 {
@@ -59,7 +29,7 @@ static void spend_try(struct span body, struct arena *arena)
     struct refusal refusal = { 0 };
     struct loyalty_spend_request request = { 0 };
     enum status status = loyalty_spend_decode(body, arena, &request, &refusal);
-    outcome_check(status, &refusal);
+    request_outcome_check(status, &refusal);
     if (status == STATUS_OK) {
         account_check(request.customer, request.programme);
         assert(request.points >= 1 && request.points <= LIMIT_AMOUNT);
@@ -71,7 +41,7 @@ static void reverse_try(struct span body, struct arena *arena)
     struct refusal refusal = { 0 };
     uint64_t posting = 0;
     enum status status = loyalty_reverse_decode(body, arena, &posting, &refusal);
-    outcome_check(status, &refusal);
+    request_outcome_check(status, &refusal);
     assert((status == STATUS_OK) == (posting > 0));
 }
 
@@ -80,7 +50,7 @@ static void batch_try(struct span body, struct arena *arena)
     struct refusal refusal = { 0 };
     struct loyalty_batch batch = { 0 };
     enum status status = loyalty_batch_decode(body, arena, &batch, &refusal);
-    outcome_check(status, &refusal);
+    request_outcome_check(status, &refusal);
     assert(batch.count <= LIMIT_BATCH_ITEMS && (status == STATUS_OK) == (batch.count > 0));
     for (size_t i = 0; i < batch.count; i++) {
         const struct loyalty_item *item = &batch.items[i];
@@ -95,14 +65,14 @@ static void questions_try(struct span body, struct arena *arena)
     struct refusal refusal = { 0 };
     struct loyalty_balance_request balance = { 0 };
     enum status status = loyalty_balance_decode(body, arena, &balance, &refusal);
-    outcome_check(status, &refusal);
+    request_outcome_check(status, &refusal);
     if (status == STATUS_OK) {
         account_check(balance.customer, balance.programme);
     }
     struct loyalty_statement_request statement = { 0 };
     refusal_init(&refusal);
     status = loyalty_statement_decode(body, arena, &statement, &refusal);
-    outcome_check(status, &refusal);
+    request_outcome_check(status, &refusal);
     if (status == STATUS_OK) {
         account_check(statement.customer, statement.programme);
         assert(statement.limit >= 1 && statement.limit <= REQUEST_PAGE_MAX);
@@ -110,7 +80,7 @@ static void questions_try(struct span body, struct arena *arena)
     struct loyalty_accounts_request accounts = { 0 };
     refusal_init(&refusal);
     status = loyalty_accounts_decode(body, arena, &accounts, &refusal);
-    outcome_check(status, &refusal);
+    request_outcome_check(status, &refusal);
     assert(status != STATUS_OK || (accounts.limit >= 1 && accounts.limit <= REQUEST_PAGE_MAX));
 }
 
@@ -179,8 +149,9 @@ static void record_try(struct span body, struct arena *arena)
 }
 
 /* A key has one encoding. */
-static void keys_try(struct span bytes)
+static void keys_try(struct span bytes, struct arena *arena)
 {
+    (void)arena;
     struct loyalty_account_key account = { .programme = 0 };
     struct loyalty_own_key own = { .programme = 0 };
     struct loyalty_entry_key entry = { .number = 0 };
@@ -198,51 +169,35 @@ static void keys_try(struct span bytes)
     }
 }
 
+static const struct message_case cases[] = {
+    { &kith__v1__spend_request__descriptor, spend_try, NULL, 0 },
+    { &kith__v1__reverse_request__descriptor, reverse_try, NULL, 0 },
+    { &kith__v1__statement_request__descriptor, questions_try, NULL, 0 },
+    { &kith__v1__programmes__descriptor, rules_try, NULL, 0 },
+    { &kith__v1__post_request__descriptor, batch_try, NULL, 0 },
+    { &kith__v1__points_posted__descriptor, NULL, posting_try, FACT_POINTS_EARNED },
+    { &kith__v1__points_posted__descriptor, NULL, posting_try, FACT_POINTS_SPENT },
+    { &kith__v1__points_posted__descriptor, NULL, posting_try, FACT_POINTS_REVERSED },
+    { &kith__v1__points_posted__descriptor, NULL, posting_try, FACT_POINTS_GRANTED },
+    { &kith__v1__rules_changed__descriptor, rules_try, NULL, 0 },
+    { &kith__v1__accounts_request__descriptor, questions_try, NULL, 0 },
+    { &kith__v1__loyalty_record__descriptor, record_try, NULL, 0 },
+    { NULL, keys_try, NULL, 0 },
+};
+
+static const struct message_cases target = {
+    .cases = cases,
+    .count = sizeof cases / sizeof cases[0],
+    .arena_bytes = (size_t)4 * 1024 * 1024,
+    .inner = &kith__v1__programmes__descriptor,
+};
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (size == 0) {
-        return 0;
-    }
-    struct arena arena;
-    arena_init(&arena, ARENA_BYTES);
-    struct span body = span_of(data + 1, size - 1);
-    size_t kind = data[0] % KIND_COUNT;
-    switch (kind) {
-    case 0:
-        spend_try(body, &arena);
-        break;
-    case 1:
-        reverse_try(body, &arena);
-        break;
-    case 2:
-    case 10:
-        questions_try(body, &arena);
-        break;
-    case 3:
-    case 9:
-        rules_try(body, &arena);
-        break;
-    case 4:
-        batch_try(body, &arena);
-        break;
-    case 11:
-        record_try(body, &arena);
-        break;
-    case 12:
-        keys_try(body);
-        break;
-    default:
-        posting_try(body, &arena, FACT_POINTS_EARNED + (uint32_t)kind - 5U);
-        break;
-    }
-    arena_release(&arena);
-    return 0;
+    return message_cases_try(&target, data, size);
 }
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed)
 {
-    static const struct message_kinds kinds = { .messages = messages,
-                                                .count = KIND_COUNT,
-                                                .inner = &kith__v1__programmes__descriptor };
-    return message_mutate_in_place(&kinds, data, size, size_max, seed);
+    return message_cases_mutate(&target, data, size, size_max, seed);
 }

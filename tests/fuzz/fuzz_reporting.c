@@ -9,28 +9,10 @@
 #include "kith/v1/loyalty.pb-c.h"
 #include "kith/v1/reporting.pb-c.h"
 #include "services/reporting/reporting_query.h"
-#include "tests/fuzz/message_maker.h"
+#include "tests/fuzz/message_cases.h"
 #include "tests/support/memory_view.h"
 
 #include <assert.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed);
-
-/* In the order of the cases below. */
-static const ProtobufCMessageDescriptor *const messages[] = {
-    &kith__v1__daily_request__descriptor,  &kith__v1__daily_request__descriptor,
-    &kith__v1__totals_request__descriptor, &kith__v1__points_posted__descriptor,
-    &kith__v1__points_posted__descriptor,  NULL,
-};
-#define KIND_COUNT (sizeof messages / sizeof messages[0])
-
-/* A request is refused with a sentence, or taken whole. */
-static void outcome_check(enum status status, const struct refusal *refusal)
-{
-    assert(status == STATUS_OK || status == STATUS_MALFORMED);
-    assert((status == STATUS_OK) == (refusal->status == STATUS_OK));
-}
 
 /* Three days of one attribute, "tier". */
 static void state_fill(const struct change *change)
@@ -83,7 +65,7 @@ static void daily_try(struct span body, struct arena *arena)
     struct reporting_daily_request request = { .limit = 0 };
     refusal_init(&refusal);
     enum status status = reporting_daily_decode(body, arena, &request, &refusal);
-    outcome_check(status, &refusal);
+    request_outcome_check(status, &refusal);
     if (status == STATUS_OK) {
         assert(request.limit >= 1 && request.limit <= REQUEST_PAGE_MAX);
         assert(request.from_day <= request.to_day);
@@ -91,7 +73,14 @@ static void daily_try(struct span body, struct arena *arena)
     }
 }
 
-static void points_try(struct span body, struct arena *arena, uint32_t type)
+static void totals_try(struct span body, struct arena *arena)
+{
+    struct refusal refusal;
+    refusal_init(&refusal);
+    request_outcome_check(reporting_totals_decode(body, arena, &refusal), &refusal);
+}
+
+static void typed_points_try(struct span body, struct arena *arena, uint32_t type)
 {
     struct fact fact = { .type = type, .version = 1, .has_customer = true, .body = body };
     struct reporting_points points = { .points = 0 };
@@ -99,9 +88,15 @@ static void points_try(struct span body, struct arena *arena, uint32_t type)
     assert(status == STATUS_OK || status == STATUS_CORRUPT);
 }
 
-/* A key has one encoding. */
-static void key_try(struct span bytes)
+static void points_try(struct span body, struct arena *arena)
 {
+    typed_points_try(body, arena, FACT_POINTS_EARNED + (uint32_t)((body.size + 1) % 4));
+}
+
+/* A key has one encoding. */
+static void key_try(struct span bytes, struct arena *arena)
+{
+    (void)arena;
     struct reporting_day_key key = { .day = 0 };
     if (reporting_day_key_decode(bytes, &key) == STATUS_OK) {
         struct reporting_day_key_bytes again = reporting_day_key_encode(&key);
@@ -109,40 +104,27 @@ static void key_try(struct span bytes)
     }
 }
 
+static const struct message_case cases[] = {
+    { &kith__v1__daily_request__descriptor, daily_try, NULL, 0 },
+    { &kith__v1__daily_request__descriptor, daily_try, NULL, 0 },
+    { &kith__v1__totals_request__descriptor, totals_try, NULL, 0 },
+    { &kith__v1__points_posted__descriptor, points_try, NULL, 0 },
+    { &kith__v1__points_posted__descriptor, NULL, typed_points_try, FACT_POINTS_REVERSED },
+    { NULL, key_try, NULL, 0 },
+};
+
+static const struct message_cases target = {
+    .cases = cases,
+    .count = sizeof cases / sizeof cases[0],
+    .arena_bytes = (size_t)4 * 1024 * 1024,
+};
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (size == 0) {
-        return 0;
-    }
-    struct arena arena;
-    struct refusal refusal;
-    arena_init(&arena, (size_t)4 * 1024 * 1024);
-    struct span body = span_of(data + 1, size - 1);
-    size_t kind = data[0] % KIND_COUNT;
-    switch (kind) {
-    case 2:
-        refusal_init(&refusal);
-        outcome_check(reporting_totals_decode(body, &arena, &refusal), &refusal);
-        break;
-    case 3:
-        points_try(body, &arena, FACT_POINTS_EARNED + (uint32_t)(size % 4));
-        break;
-    case 4:
-        points_try(body, &arena, FACT_POINTS_REVERSED);
-        break;
-    case 5:
-        key_try(body);
-        break;
-    default:
-        daily_try(body, &arena);
-        break;
-    }
-    arena_release(&arena);
-    return 0;
+    return message_cases_try(&target, data, size);
 }
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed)
 {
-    static const struct message_kinds kinds = { .messages = messages, .count = KIND_COUNT };
-    return message_mutate_in_place(&kinds, data, size, size_max, seed);
+    return message_cases_mutate(&target, data, size, size_max, seed);
 }

@@ -14,24 +14,11 @@
 #include "services/segmentation/segmentation_codec.h"
 #include "services/segmentation/segmentation_record.h"
 #include "services/segmentation/segmentation_request.h"
-#include "tests/fuzz/message_maker.h"
+#include "tests/fuzz/message_cases.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed);
-
-/* In the order of the cases below. */
-static const ProtobufCMessageDescriptor *const messages[] = {
-    &kith__v1__segment_rules__descriptor,   &kith__v1__segmentation_record__descriptor,
-    &kith__v1__segment_entered__descriptor, &kith__v1__list_request__descriptor,
-    &kith__v1__rules_changed__descriptor,   &kith__v1__segment_exited__descriptor,
-    &kith__v1__why_request__descriptor,     NULL,
-};
-#define KIND_COUNT (sizeof messages / sizeof messages[0])
-
-#define ARENA_BYTES ((size_t)16 * 1024 * 1024)
 #define TEXT_BYTES (256 * 1024)
 
 /* ---- rules */
@@ -156,8 +143,9 @@ static void questions_try(struct span bytes, struct arena *arena)
 }
 
 /* A key has one encoding. */
-static void keys_try(struct span bytes)
+static void keys_try(struct span bytes, struct arena *arena)
 {
+    (void)arena;
     struct customer_id customer = { .bytes = { 0 } };
     struct segmentation_event_key event = { .number = 0 };
     struct segmentation_due_key due = { .at_ms = 0 };
@@ -187,41 +175,30 @@ static void keys_try(struct span bytes)
     assert((status == STATUS_OK) == (bytes.size == SEGMENTATION_CUSTOMER_BYTES + sizeof segment));
 }
 
+static const struct message_case cases[] = {
+    { &kith__v1__segment_rules__descriptor, rules_try, NULL, 0 },
+    { &kith__v1__segmentation_record__descriptor, record_try, NULL, 0 },
+    { &kith__v1__segment_entered__descriptor, facts_try, NULL, 0 },
+    { &kith__v1__list_request__descriptor, questions_try, NULL, 0 },
+    { &kith__v1__rules_changed__descriptor, facts_try, NULL, 0 },
+    { &kith__v1__segment_exited__descriptor, facts_try, NULL, 0 },
+    { &kith__v1__why_request__descriptor, questions_try, NULL, 0 },
+    { NULL, keys_try, NULL, 0 },
+};
+
+static const struct message_cases target = {
+    .cases = cases,
+    .count = sizeof cases / sizeof cases[0],
+    .arena_bytes = (size_t)16 * 1024 * 1024,
+    .inner = &kith__v1__segment_rules__descriptor,
+};
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (size == 0) {
-        return 0;
-    }
-    struct arena arena;
-    arena_init(&arena, ARENA_BYTES);
-    struct span bytes = span_of(data + 1, size - 1);
-    switch (data[0] % KIND_COUNT) {
-    case 0:
-        rules_try(bytes, &arena);
-        break;
-    case 1:
-        record_try(bytes, &arena);
-        break;
-    case 2:
-    case 4:
-    case 5:
-        facts_try(bytes, &arena);
-        break;
-    case 7:
-        keys_try(bytes);
-        break;
-    default:
-        questions_try(bytes, &arena);
-        break;
-    }
-    arena_release(&arena);
-    return 0;
+    return message_cases_try(&target, data, size);
 }
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed)
 {
-    static const struct message_kinds kinds = { .messages = messages,
-                                                .count = KIND_COUNT,
-                                                .inner = &kith__v1__segment_rules__descriptor };
-    return message_mutate_in_place(&kinds, data, size, size_max, seed);
+    return message_cases_mutate(&target, data, size, size_max, seed);
 }

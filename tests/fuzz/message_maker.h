@@ -18,14 +18,6 @@
 
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t size_max);
 
-/* A list of descriptors, chosen from by an input's first byte. NULL: any bytes will do. */
-struct message_kinds {
-    const ProtobufCMessageDescriptor *const *messages;
-    size_t count;
-    /* What bytes fields may hold besides bytes; NULL: nothing. */
-    const ProtobufCMessageDescriptor *inner;
-};
-
 struct message_maker {
     uint64_t chance;
     const ProtobufCMessageDescriptor *inner;
@@ -325,34 +317,6 @@ static inline size_t message_make(const ProtobufCMessageDescriptor *descriptor,
     maker_message(&maker, descriptor);
     out->size += maker.size;
     return maker.size;
-}
-
-/* A mutator for inputs of a byte that chooses, and the message behind it: now and then an
- * input begins anew as a message of that kind. */
-static inline size_t message_mutate(const struct message_kinds *kinds, struct span input,
-                                    struct buffer *out, unsigned seed)
-{
-    size_t kind = input.size > 0 ? input.data[0] % kinds->count : 0;
-    if (seed % 4 != 0 && input.size > 0) {
-        return LLVMFuzzerMutate(out->data, input.size, out->limit);
-    }
-    if (seed % 16 == 0) {
-        kind = seed / 16 % kinds->count;
-    }
-    if (kinds->messages[kind] == NULL || out->limit < 2) {
-        return LLVMFuzzerMutate(out->data, input.size, out->limit);
-    }
-    out->data[0] = (uint8_t)kind;
-    out->size = 1;
-    return 1 + message_make(kinds->messages[kind], kinds->inner, seed, out);
-}
-
-/* What LLVMFuzzerCustomMutator does in such a target. */
-static inline size_t message_mutate_in_place(const struct message_kinds *kinds, uint8_t *data,
-                                             size_t size, size_t size_max, unsigned seed)
-{
-    struct buffer out = { .data = data, .limit = size_max };
-    return message_mutate(kinds, span_of(data, size), &out, seed);
 }
 
 #endif

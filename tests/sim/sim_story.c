@@ -420,13 +420,6 @@ static void list_ask(struct sim_command *command)
     pack(&list.base, &command->body);
 }
 
-static void totals_ask(struct sim_command *command)
-{
-    Kith__V1__TotalsRequest totals = KITH__V1__TOTALS_REQUEST__INIT;
-    command->method = "reporting.Totals";
-    pack(&totals.base, &command->body);
-}
-
 static void accounts_ask(struct sim_command *command)
 {
     Kith__V1__AccountsRequest accounts = KITH__V1__ACCOUNTS_REQUEST__INIT;
@@ -446,13 +439,6 @@ static void decisions_ask(struct sim_command *command)
     pack(&decisions.base, &command->body);
 }
 
-static void status_ask(struct sim_command *command)
-{
-    Kith__V1__StatusRequest status = KITH__V1__STATUS_REQUEST__INIT;
-    command->method = "service.Status";
-    pack(&status.base, &command->body);
-}
-
 void sim_question_encode(const struct sim_clients *clients, struct sim_command *command,
                          enum sim_question question)
 {
@@ -466,7 +452,7 @@ void sim_question_encode(const struct sim_clients *clients, struct sim_command *
         list_ask(command);
         return;
     case SIM_ASK_TOTALS:
-        totals_ask(command);
+        command->method = "reporting.Totals"; /* and nothing in its body */
         return;
     case SIM_ASK_ACCOUNTS:
         accounts_ask(command);
@@ -475,7 +461,7 @@ void sim_question_encode(const struct sim_clients *clients, struct sim_command *
         decisions_ask(command);
         return;
     case SIM_ASK_STATUS:
-        status_ask(command);
+        command->method = "service.Status";
         return;
     case SIM_ASK_COUNT:
         break;

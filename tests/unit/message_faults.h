@@ -230,4 +230,23 @@ static inline void message_faults_try(struct message_faults *faults)
     }
 }
 
+/* Of this message, which is sound, no more is taken with a field at fault than `taken`; nor are
+ * bytes that are no message. */
+static inline void message_faults_expect(struct message_faults *faults,
+                                         const ProtobufCMessage *message, const char *taken)
+{
+    struct arena arena;
+    struct buffer sound;
+    arena_init(&arena, (size_t)1024 * 1024);
+    buffer_init(&sound, LIMIT_RECORD_BYTES);
+    ck_assert_int_eq(pb_pack(message, &sound), STATUS_OK);
+    faults->descriptor = message->descriptor;
+    faults->sound = buffer_span(&sound);
+    message_faults_try(faults);
+    ck_assert_str_eq(faults->taken, taken);
+    ck_assert(!faults->is_taken(span_of_text("\x0a"), &arena));
+    buffer_release(&sound);
+    arena_release(&arena);
+}
+
 #endif

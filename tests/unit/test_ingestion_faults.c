@@ -12,23 +12,6 @@
 
 #include <stdlib.h>
 
-static void faults_expect(struct message_faults *faults, const ProtobufCMessage *message,
-                          const char *taken)
-{
-    struct arena arena;
-    struct buffer sound;
-    arena_init(&arena, (size_t)1024 * 1024);
-    buffer_init(&sound, LIMIT_RECORD_BYTES);
-    ck_assert_int_eq(pb_pack(message, &sound), STATUS_OK);
-    faults->descriptor = message->descriptor;
-    faults->sound = buffer_span(&sound);
-    message_faults_try(faults);
-    ck_assert_str_eq(faults->taken, taken);
-    ck_assert(!faults->is_taken(span_of_text("\x0a"), &arena));
-    buffer_release(&sound);
-    arena_release(&arena);
-}
-
 /* ---- facts and private records */
 
 static bool quarantined_is_taken(struct span bytes, struct arena *arena)
@@ -61,12 +44,12 @@ START_TEST(a_quarantined_fact_with_a_field_at_fault_is_corrupt)
     fact.has_content_hash = 1;
     fact.content_hash = (ProtobufCBinaryData){ .len = sizeof hash, .data = hash };
     struct message_faults faults = { .is_taken = quarantined_is_taken };
-    faults_expect(&faults, &fact.base,
-                  "entry most\nreason absent\nexplanation absent\nexplanation control\n"
-                  "source absent\nsource control\nid absent\nid control\nraw absent\n");
+    message_faults_expect(&faults, &fact.base,
+                          "entry most\nreason absent\nexplanation absent\nexplanation control\n"
+                          "source absent\nsource control\nid absent\nid control\nraw absent\n");
     faults.inner = content_of;
-    faults_expect(&faults, &fact.base,
-                  "key_id absent\nkey_id least\nkey_id most\nbytes absent\nbytes long\n");
+    message_faults_expect(&faults, &fact.base,
+                          "key_id absent\nkey_id least\nkey_id most\nbytes absent\nbytes long\n");
 }
 END_TEST
 
@@ -95,7 +78,7 @@ START_TEST(what_ingestion_wrote_with_a_field_at_fault_is_corrupt)
     closed.has_entry = 1;
     closed.entry = 4;
     struct message_faults faults = { .is_taken = closed_is_taken };
-    faults_expect(&faults, &closed.base, "entry most\naccepted absent\n");
+    message_faults_expect(&faults, &closed.base, "entry most\naccepted absent\n");
     Kith__V1__IngestionRunTaken taken = KITH__V1__INGESTION_RUN_TAKEN__INIT;
     Kith__V1__IngestionRecord record = KITH__V1__INGESTION_RECORD__INIT;
     taken.has_run = 1;
@@ -105,9 +88,9 @@ START_TEST(what_ingestion_wrote_with_a_field_at_fault_is_corrupt)
     record.record_case = KITH__V1__INGESTION_RECORD__RECORD_RUN_TAKEN;
     record.run_taken = &taken;
     faults.is_taken = run_is_taken;
-    faults_expect(&faults, &record.base, "");
+    message_faults_expect(&faults, &record.base, "");
     faults.inner = run_of;
-    faults_expect(&faults, &record.base, "");
+    message_faults_expect(&faults, &record.base, "");
 }
 END_TEST
 
@@ -153,16 +136,18 @@ START_TEST(an_accepted_event_with_a_field_at_fault_is_corrupt)
     event.has_content_hash = 1;
     event.content_hash = (ProtobufCBinaryData){ .len = sizeof hash, .data = hash };
     struct message_faults faults = { .is_taken = accepted_is_taken };
-    faults_expect(&faults, &event.base,
-                  "source control\nid control\ntype control\nschema_version absent\n"
-                  "schema_version least\nschema_version most\namount absent\nattributes absent\n"
-                  "sealed absent\nnew_customer absent\n");
+    message_faults_expect(
+        &faults, &event.base,
+        "source control\nid control\ntype control\nschema_version absent\n"
+        "schema_version least\nschema_version most\namount absent\nattributes absent\n"
+        "sealed absent\nnew_customer absent\n");
     faults.inner = attribute_of;
-    faults_expect(&faults, &event.base,
-                  "name control\ntext control\ninteger least\ninteger most\n"
-                  "at_ms least\nat_ms most\npersonal absent\n");
+    message_faults_expect(&faults, &event.base,
+                          "name control\ntext control\ninteger least\ninteger most\n"
+                          "at_ms least\nat_ms most\npersonal absent\n");
     faults.inner = money_of;
-    faults_expect(&faults, &event.base, "currency absent\ncurrency long\ncurrency control\n");
+    message_faults_expect(&faults, &event.base,
+                          "currency absent\ncurrency long\ncurrency control\n");
 }
 END_TEST
 
@@ -223,26 +208,26 @@ START_TEST(a_request_with_a_field_at_fault_is_refused)
     advance.has_to_ms = 1;
     advance.to_ms = 5;
     /* Whether there is such an instant is the core's to say. */
-    faults_expect(&faults, &advance.base, "to_ms least\nto_ms most\nby_ms absent\n");
+    message_faults_expect(&faults, &advance.base, "to_ms least\nto_ms most\nby_ms absent\n");
     Kith__V1__QuarantineListRequest list = KITH__V1__QUARANTINE_LIST_REQUEST__INIT;
     faults.is_taken = list_is_taken;
-    faults_expect(&faults, &list.base,
-                  "after_entry absent\nafter_entry least\nafter_entry most\nlimit absent\n"
-                  "entry absent\n");
+    message_faults_expect(&faults, &list.base,
+                          "after_entry absent\nafter_entry least\nafter_entry most\nlimit absent\n"
+                          "entry absent\n");
     list.has_entry = 1;
     list.entry = 4;
     faults.is_taken = show_is_taken;
-    faults_expect(&faults, &list.base, "after_entry absent\nlimit absent\nentry most\n");
+    message_faults_expect(&faults, &list.base, "after_entry absent\nlimit absent\nentry most\n");
     Kith__V1__QuarantineRetryRequest retry = KITH__V1__QUARANTINE_RETRY_REQUEST__INIT;
     retry.has_entry = 1;
     retry.entry = 4;
     faults.is_taken = retry_is_taken;
-    faults_expect(&faults, &retry.base, "entry most\nevent absent\nevent long\n");
+    message_faults_expect(&faults, &retry.base, "entry most\nevent absent\nevent long\n");
     Kith__V1__QuarantineDropRequest drop = KITH__V1__QUARANTINE_DROP_REQUEST__INIT;
     drop.has_entry = 1;
     drop.entry = 4;
     faults.is_taken = drop_is_taken;
-    faults_expect(&faults, &drop.base, "entry most\n");
+    message_faults_expect(&faults, &drop.base, "entry most\n");
 }
 END_TEST
 
@@ -252,9 +237,9 @@ START_TEST(a_daily_question_with_a_field_at_fault_is_refused)
     Kith__V1__DailyRequest daily = KITH__V1__DAILY_REQUEST__INIT;
     daily.by = by;
     struct message_faults faults = { .is_taken = daily_is_taken };
-    faults_expect(&faults, &daily.base,
-                  "by absent\nfrom_day absent\nto_day absent\nafter absent\n"
-                  "limit absent\nlimit least\n");
+    message_faults_expect(&faults, &daily.base,
+                          "by absent\nfrom_day absent\nto_day absent\nafter absent\n"
+                          "limit absent\nlimit least\n");
 }
 END_TEST
 

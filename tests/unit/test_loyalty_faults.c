@@ -9,23 +9,6 @@
 
 #include <stdlib.h>
 
-static void faults_expect(struct message_faults *faults, const ProtobufCMessage *message,
-                          const char *taken)
-{
-    struct arena arena;
-    struct buffer sound;
-    arena_init(&arena, (size_t)1024 * 1024);
-    buffer_init(&sound, LIMIT_RECORD_BYTES);
-    ck_assert_int_eq(pb_pack(message, &sound), STATUS_OK);
-    faults->descriptor = message->descriptor;
-    faults->sound = buffer_span(&sound);
-    message_faults_try(faults);
-    ck_assert_str_eq(faults->taken, taken);
-    ck_assert(!faults->is_taken(span_of_text("\x0a"), &arena));
-    buffer_release(&sound);
-    arena_release(&arena);
-}
-
 /* ---- postings, one kind each */
 
 static bool posting_is_taken(struct span bytes, struct arena *arena, uint32_t type)
@@ -105,7 +88,7 @@ START_TEST(a_posting_with_a_field_at_fault_is_corrupt)
     posted.reverses = row->reverses;
     posted.reference = row->has_reference ? id : NULL;
     struct message_faults faults = { .is_taken = row->is_taken };
-    faults_expect(&faults, &posted.base, row->taken);
+    message_faults_expect(&faults, &posted.base, row->taken);
 }
 END_TEST
 
@@ -174,11 +157,11 @@ START_TEST(rules_with_a_field_at_fault_are_corrupt)
     rules.n_programmes = 1;
     rules.programmes = programmes;
     struct message_faults faults = { .is_taken = rules_is_taken };
-    faults_expect(&faults, &rules.base, "programmes absent\n");
+    message_faults_expect(&faults, &rules.base, "programmes absent\n");
     faults.inner = programme_of;
-    faults_expect(&faults, &rules.base, "earn absent\n");
+    message_faults_expect(&faults, &rules.base, "earn absent\n");
     faults.inner = earn_of;
-    faults_expect(&faults, &rules.base, "rounding absent\n");
+    message_faults_expect(&faults, &rules.base, "rounding absent\n");
 }
 END_TEST
 
@@ -203,9 +186,9 @@ START_TEST(a_private_record_with_a_field_at_fault_is_corrupt)
     record.record_case = KITH__V1__LOYALTY_RECORD__RECORD_CUSTOMER_SEEN;
     record.customer_seen = &seen;
     struct message_faults faults = { .is_taken = seen_is_taken };
-    faults_expect(&faults, &record.base, "");
+    message_faults_expect(&faults, &record.base, "");
     faults.inner = seen_of;
-    faults_expect(&faults, &record.base, "");
+    message_faults_expect(&faults, &record.base, "");
 }
 END_TEST
 
@@ -261,27 +244,28 @@ START_TEST(a_request_with_a_field_at_fault_is_refused)
     spend.programme = name;
     spend.has_points = 1;
     spend.points = 5;
-    faults_expect(&faults, &spend.base, "programme absent\n");
+    message_faults_expect(&faults, &spend.base, "programme absent\n");
     Kith__V1__ReverseRequest reverse = KITH__V1__REVERSE_REQUEST__INIT;
     reverse.has_posting = 1;
     reverse.posting = 5;
     faults.is_taken = reverse_is_taken;
-    faults_expect(&faults, &reverse.base, "posting most\n");
+    message_faults_expect(&faults, &reverse.base, "posting most\n");
     Kith__V1__BalanceRequest balance = KITH__V1__BALANCE_REQUEST__INIT;
     balance.customer = customer;
     balance.programme = name;
     faults.is_taken = balance_is_taken;
-    faults_expect(&faults, &balance.base, "programme absent\n");
+    message_faults_expect(&faults, &balance.base, "programme absent\n");
     Kith__V1__StatementRequest statement = KITH__V1__STATEMENT_REQUEST__INIT;
     statement.customer = customer;
     statement.programme = name;
     faults.is_taken = statement_is_taken;
-    faults_expect(&faults, &statement.base,
-                  "programme absent\nafter_number absent\nafter_number least\nafter_number most\n"
-                  "limit absent\nlimit least\n");
+    message_faults_expect(
+        &faults, &statement.base,
+        "programme absent\nafter_number absent\nafter_number least\nafter_number most\n"
+        "limit absent\nlimit least\n");
     Kith__V1__AccountsRequest accounts = KITH__V1__ACCOUNTS_REQUEST__INIT;
     faults.is_taken = accounts_is_taken;
-    faults_expect(&faults, &accounts.base, "after absent\nlimit absent\nlimit least\n");
+    message_faults_expect(&faults, &accounts.base, "after absent\nlimit absent\nlimit least\n");
 }
 END_TEST
 

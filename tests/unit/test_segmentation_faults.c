@@ -13,23 +13,6 @@
 
 #define NOW_MS INT64_C(899164800000)
 
-static void faults_expect(struct message_faults *faults, const ProtobufCMessage *message,
-                          const char *taken)
-{
-    struct arena arena;
-    struct buffer sound;
-    arena_init(&arena, (size_t)1024 * 1024);
-    buffer_init(&sound, LIMIT_RECORD_BYTES);
-    ck_assert_int_eq(pb_pack(message, &sound), STATUS_OK);
-    faults->descriptor = message->descriptor;
-    faults->sound = buffer_span(&sound);
-    message_faults_try(faults);
-    ck_assert_str_eq(faults->taken, taken);
-    ck_assert(!faults->is_taken(span_of_text("\x0a"), &arena));
-    buffer_release(&sound);
-    arena_release(&arena);
-}
-
 /* ---- private records */
 
 static bool record_is_taken(struct span bytes, struct arena *arena)
@@ -94,15 +77,15 @@ START_TEST(an_event_with_a_field_at_fault_is_corrupt)
     record.record_case = KITH__V1__SEGMENTATION_RECORD__RECORD_EVENT;
     record.event = &event;
     struct message_faults faults = { .inner = event_of, .is_taken = record_is_taken };
-    faults_expect(&faults, &record.base,
-                  "type control\ncategory absent\ncategory control\n"
-                  "amount_minor absent\nattributes absent\n");
+    message_faults_expect(&faults, &record.base,
+                          "type control\ncategory absent\ncategory control\n"
+                          "amount_minor absent\nattributes absent\n");
     faults.inner = said_of;
-    faults_expect(&faults, &record.base,
-                  "name control\ntext absent\ntext control\n"
-                  "integer absent\ninteger least\ninteger most\npersonal absent\n");
+    message_faults_expect(&faults, &record.base,
+                          "name control\ntext absent\ntext control\n"
+                          "integer absent\ninteger least\ninteger most\npersonal absent\n");
     faults.inner = NULL;
-    faults_expect(&faults, &record.base, "");
+    message_faults_expect(&faults, &record.base, "");
 }
 END_TEST
 
@@ -117,21 +100,21 @@ START_TEST(the_other_records_with_a_field_at_fault_are_corrupt)
     record.record_case = KITH__V1__SEGMENTATION_RECORD__RECORD_ADVANCED;
     record.advanced = &advanced;
     struct message_faults faults = { .inner = advanced_of, .is_taken = record_is_taken };
-    faults_expect(&faults, &record.base, "now_ms absent\n");
+    message_faults_expect(&faults, &record.base, "now_ms absent\n");
     Kith__V1__SegmentationVisited visited = KITH__V1__SEGMENTATION_VISITED__INIT;
     visited.has_customer = 1;
     visited.customer = id;
     record.record_case = KITH__V1__SEGMENTATION_RECORD__RECORD_VISITED;
     record.visited = &visited;
     faults.inner = visited_of;
-    faults_expect(&faults, &record.base, "now_ms absent\n");
+    message_faults_expect(&faults, &record.base, "now_ms absent\n");
     Kith__V1__SegmentationVisitsEnded ended = KITH__V1__SEGMENTATION_VISITS_ENDED__INIT;
     ended.has_rules_version = 1;
     ended.rules_version = 2;
     record.record_case = KITH__V1__SEGMENTATION_RECORD__RECORD_VISITS_ENDED;
     record.visits_ended = &ended;
     faults.inner = ended_of;
-    faults_expect(&faults, &record.base, "rules_version most\n");
+    message_faults_expect(&faults, &record.base, "rules_version most\n");
 }
 END_TEST
 
@@ -241,7 +224,7 @@ START_TEST(rules_with_a_field_at_fault_are_corrupt)
     rules.n_segments = 1;
     rules.segments = segments;
     struct message_faults faults = { .inner = rules_rows[_i].inner, .is_taken = rules_is_taken };
-    faults_expect(&faults, &rules.base, rules_rows[_i].taken);
+    message_faults_expect(&faults, &rules.base, rules_rows[_i].taken);
 }
 END_TEST
 
@@ -265,8 +248,8 @@ START_TEST(a_fact_of_new_rules_with_a_field_at_fault_is_corrupt)
     changed.has_text_hash = 1;
     changed.text_hash = (ProtobufCBinaryData){ .len = sizeof hash.bytes, .data = hash.bytes };
     struct message_faults faults = { .is_taken = fact_is_taken };
-    faults_expect(&faults, &changed.base,
-                  "rules_version most\ntext absent\ntext long\ntext control\n");
+    message_faults_expect(&faults, &changed.base,
+                          "rules_version most\ntext absent\ntext long\ntext control\n");
 }
 END_TEST
 
@@ -303,17 +286,17 @@ START_TEST(a_request_with_a_field_at_fault_is_refused)
     Kith__V1__CountRequest count = KITH__V1__COUNT_REQUEST__INIT;
     count.segment = segment;
     struct message_faults faults = { .is_taken = count_is_taken };
-    faults_expect(&faults, &count.base, "");
+    message_faults_expect(&faults, &count.base, "");
     Kith__V1__ListRequest list = KITH__V1__LIST_REQUEST__INIT;
     list.segment = segment;
     list.after = customer;
     faults.is_taken = list_is_taken;
-    faults_expect(&faults, &list.base, "after absent\nlimit absent\nlimit least\n");
+    message_faults_expect(&faults, &list.base, "after absent\nlimit absent\nlimit least\n");
     Kith__V1__WhyRequest why = KITH__V1__WHY_REQUEST__INIT;
     why.segment = segment;
     why.customer = customer;
     faults.is_taken = why_is_taken;
-    faults_expect(&faults, &why.base, "");
+    message_faults_expect(&faults, &why.base, "");
 }
 END_TEST
 
