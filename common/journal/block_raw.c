@@ -67,7 +67,7 @@ bool raw_message_decode(const struct raw_shape *shape, struct span bytes, struct
         }
         last = field.number;
         enum raw_kind kind = (enum raw_kind)shape->kinds[last];
-        if (kind == RAW_ABSENT || !value_take(kind, &field, &values[last])) {
+        if (!value_take(kind, &field, &values[last])) {
             return false;
         }
         present |= 1U << last;

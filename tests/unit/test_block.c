@@ -489,6 +489,19 @@ START_TEST(a_header_with_values_out_of_range_is_no_header)
 }
 END_TEST
 
+/* `partitions` has eight bytes, and no other form. */
+START_TEST(a_header_with_a_field_of_another_form_is_no_header)
+{
+    struct block_header header = { .number = 99 };
+    static const uint8_t varint[] = { 7U << 3U, 0 };
+    static const uint8_t four_bytes[] = { 7U << 3U | 5U, 0, 0, 0, 0 };
+    ck_assert_int_eq(block_header_decode(span_of(varint, sizeof varint), &header), STATUS_CORRUPT);
+    ck_assert_int_eq(block_header_decode(span_of(four_bytes, sizeof four_bytes), &header),
+                     STATUS_CORRUPT);
+    ck_assert_uint_eq(header.number, 99);
+}
+END_TEST
+
 /* ---- protobuf-c reads what we write, and the other way round */
 
 START_TEST(protobuf_c_reads_the_same_facts_and_writes_the_same_bytes)
@@ -575,6 +588,7 @@ struct hostile_row {
 
 static const struct hostile_row hostile_public[] = {
     ROW("not a fact", "\x12\x04\x08\x01\x18\x00", 1),
+    ROW("a number for a fact", "\x08\x05\x08\x05\x08\x05", 1),
     ROW("a length past the end", "\x0a\x05\x08\x01\x18\x00", 1),
     ROW("a length of ten bytes", "\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 1),
     ROW("a length past 64 bits", "\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 1),
@@ -616,9 +630,14 @@ static const struct hostile_row hostile_private[] = {
     ROW("an entry past the end", "\x0a\x7f\x08\x00\x12\x00\x10\x02", 0),
     ROW("an empty outcome", "\x0a\x04\x08\x00\x1a\x00\x10\x02", 0),
     ROW("an outcome with a short key",
-        "\x0a\x1f\x08\x00\x1a\x1b\x0a\x01k\x12\x10"
+        "\x0a\x1d\x08\x00\x1a\x19\x0a\x01k\x12\x10"
         "0123456789abcdef"
         "\x18\x00\x20\x00\x10\x02",
+        0),
+    ROW("an outcome with a short hash of its body",
+        "\x0a\x1d\x08\x00\x1a\x19\x0a\x10"
+        "0123456789abcdef"
+        "\x12\x01h\x18\x00\x20\x00\x10\x02",
         0),
     ROW("an outcome with a code that is none",
         "\x0a\x2e\x08\x00\x1a\x2a\x0a\x10"
@@ -678,6 +697,32 @@ START_TEST(hostile_parts_are_corrupt_and_nothing_of_them_is_seen)
 }
 END_TEST
 
+/* A part and the header that counts its bytes and facts. */
+START_TEST(a_part_that_does_not_fit_its_header_is_corrupt)
+{
+    struct block_builder builder;
+    block_builder_init(&builder);
+    struct block block = { 0 };
+    mixed_block_build(&builder, &block);
+    struct arena arena;
+    arena_init(&arena, ARENA_BYTES);
+    int64_t now_ms = 77;
+    for (unsigned fault = 0; fault <= 4; fault++) {
+        struct block changed = block;
+        changed.header.public_bytes -= fault == 1 ? 1 : 0;
+        changed.header.private_bytes -= fault == 2 ? 1 : 0;
+        changed.header.count = fault == 3 ? 0 : changed.header.count;
+        changed.header.count = fault == 4 ? changed.header.public_bytes : changed.header.count;
+        struct seen seen = { .most = 16 };
+        enum status status = block_walk(&changed, &arena, entry_keep, &seen, &now_ms);
+        ck_assert_msg(status == (fault == 0 ? STATUS_OK : STATUS_CORRUPT), "fault %u", fault);
+        ck_assert_uint_eq(seen.count, fault == 0 ? 6 : 0);
+    }
+    arena_release(&arena);
+    block_builder_release(&builder);
+}
+END_TEST
+
 /* Replaces the first `from` in the private part by as many bytes of `to`. */
 static enum status private_replaced(const char *from, const char *to, size_t size)
 {
@@ -704,6 +749,54 @@ START_TEST(the_name_of_a_feed_has_no_zero_and_an_end)
     ck_assert_int_eq(private_replaced("ingestion", "ing\0stion", 9), STATUS_CORRUPT);
     ck_assert_int_eq(private_replaced("\x0a\x09ingestion", "\x0a\x00ingestion", 11),
                      STATUS_CORRUPT);
+}
+END_TEST
+
+/* The private part by protobuf-c's hand, with values that a builder would not write. */
+static struct span private_packed(const struct block *block, unsigned fault, struct buffer *out)
+{
+    char name[sizeof((struct feed_name *)NULL)->name + 1] = { 0 };
+    memset(name, 'f', sizeof name - 1);
+    Kith__V1__PrivatePart *part =
+        kith__v1__private_part__unpack(NULL, block->private_part.size, block->private_part.data);
+    ck_assert_ptr_nonnull(part);
+    Kith__V1__FeedFolded *folded = part->entries[2]->folded;
+    char *before = folded->feed;
+    folded->feed = fault == 1 ? name : before; /* no room for its end */
+    folded->chain.len -= fault == 2 ? 1 : 0;
+    part->entries[0]->after = fault == 3 ? 2 : 0; /* and the next goes back */
+    size_t size = kith__v1__private_part__get_packed_size(part);
+    ck_assert_int_eq(buffer_reserve(out, size), STATUS_OK);
+    out->size = kith__v1__private_part__pack(part, out->data);
+    folded->feed = before;
+    kith__v1__private_part__free_unpacked(part, NULL);
+    return buffer_span(out);
+}
+
+START_TEST(entries_that_no_builder_writes_are_corrupt)
+{
+    struct block_builder builder;
+    block_builder_init(&builder);
+    struct block block = { 0 };
+    mixed_block_build(&builder, &block);
+    struct arena arena;
+    struct buffer out;
+    arena_init(&arena, ARENA_BYTES);
+    buffer_init(&out, LIMIT_BLOCK_BYTES);
+    int64_t now_ms = 77;
+    for (unsigned fault = 0; fault <= 3; fault++) {
+        struct block changed = block;
+        buffer_clear(&out);
+        changed.private_part = private_packed(&block, fault, &out);
+        changed.header.private_bytes = (uint32_t)changed.private_part.size;
+        struct seen seen = { .most = 16 };
+        enum status status = block_walk(&changed, &arena, entry_keep, &seen, &now_ms);
+        ck_assert_msg(status == (fault == 0 ? STATUS_OK : STATUS_CORRUPT), "fault %u", fault);
+        ck_assert_uint_eq(seen.count, fault == 0 ? 6 : 0);
+    }
+    buffer_release(&out);
+    arena_release(&arena);
+    block_builder_release(&builder);
 }
 END_TEST
 
@@ -837,10 +930,13 @@ int main(void)
     tcase_add_test(tests, a_block_does_not_follow_another_chain);
     tcase_add_test(tests, a_cut_header_is_no_header);
     tcase_add_test(tests, a_header_with_values_out_of_range_is_no_header);
+    tcase_add_test(tests, a_header_with_a_field_of_another_form_is_no_header);
     tcase_add_test(tests, protobuf_c_reads_the_same_facts_and_writes_the_same_bytes);
     tcase_add_test(tests, protobuf_c_reads_the_same_private_part_and_writes_the_same_bytes);
     tcase_add_test(tests, hostile_parts_are_corrupt_and_nothing_of_them_is_seen);
+    tcase_add_test(tests, a_part_that_does_not_fit_its_header_is_corrupt);
     tcase_add_test(tests, the_name_of_a_feed_has_no_zero_and_an_end);
+    tcase_add_test(tests, entries_that_no_builder_writes_are_corrupt);
     tcase_add_test(tests, a_short_arena_gives_a_status);
     tcase_add_test(tests, a_block_takes_a_largest_record_at_its_bound);
     tcase_add_test(tests, a_private_part_takes_a_largest_reply_at_its_bound);

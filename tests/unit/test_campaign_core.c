@@ -562,6 +562,41 @@ START_TEST(a_schedule_is_due_at_its_instants_after_its_rules_came)
 }
 END_TEST
 
+START_TEST(a_schedule_with_another_interval_is_another)
+{
+    campaigns.campaigns[0].schedule = (struct campaign_schedule){
+        .is_set = true, .first_ms = NOW_MS - 50 * MS_PER_DAY, .every_days = 7
+    };
+    rules_put(NOW_MS - 100 * MS_PER_DAY);
+    ck_assert_int_eq(begin_work().due_ms, NOW_MS - 50 * MS_PER_DAY);
+    campaigns.campaigns[0].schedule.every_days = 3;
+    rules_put(NOW_MS);
+    ck_assert_int_eq(begin_work().due_ms, NOW_MS + MS_PER_DAY);
+}
+END_TEST
+
+/* Not in the order of their names, by which they are found. */
+START_TEST(schedules_of_one_instant_begin_and_run_in_the_order_of_the_file)
+{
+    static const char *const names[] = { "thanks", "also", "zebra" };
+    struct campaign_schedule_ran ran = { .due_ms = NOW_MS + 1 };
+    (void)rule_add("also", 0);
+    (void)rule_add("zebra", 1);
+    for (size_t i = 0; i < 3; i++) {
+        campaigns.campaigns[i].schedule =
+            (struct campaign_schedule){ .is_set = true, .first_ms = NOW_MS + 1, .every_days = 7 };
+    }
+    rules_put(NOW_MS);
+    ck_assert_uint_eq(begin_work().index, 0);
+    for (size_t i = 3; i > 0; i--) { /* the last of the file runs first */
+        ran.campaign = campaign_name_of(span_of_text(names[i - 1]));
+        campaign_core_schedule_evolve(&change, &ran);
+        ck_assert_int_eq(begin_work().kind, CAMPAIGN_WORK_AUDIENCE);
+        ck_assert_uint_eq(begin_work().index, i - 1);
+    }
+}
+END_TEST
+
 START_TEST(before_anything_was_folded_a_schedule_is_due_from_its_first_instant)
 {
     campaigns.campaigns[0].schedule =
@@ -668,6 +703,82 @@ START_TEST(members_are_walked_in_the_order_of_their_keys_within_their_segment)
 }
 END_TEST
 
+static struct campaign_moved entry_told_at(int64_t told_at_ms)
+{
+    return (struct campaign_moved){ .customer = customer_of(1),
+                                    .segment = campaign_name_of(span_of_text("big")),
+                                    .entered = true,
+                                    .told_at_ms = told_at_ms,
+                                    .at_ms = NOW_MS };
+}
+
+START_TEST(an_entry_from_before_its_rules_plans_nothing)
+{
+    struct campaign_moved moved = entry_told_at(NOW_MS);
+    campaign_core_entry_plan(&view, &setup, 1, &moved);
+    ck_assert_uint_eq(moved.plan_count, 0); /* the file names a campaign, no fact does */
+    rules_put(NOW_MS);
+    campaign_core_entry_plan(&view, &setup, 1, &moved);
+    ck_assert_uint_eq(moved.plan_count, 1);
+    moved = entry_told_at(NOW_MS - 1);
+    campaign_core_entry_plan(&view, &setup, 2, &moved);
+    ck_assert_uint_eq(moved.plan_count, 0);
+}
+END_TEST
+
+START_TEST(what_an_entry_does_not_say_of_its_customer_is_no_longer_known)
+{
+    struct campaign_moved moved = entry_told_at(NOW_MS);
+    moved.contact_count = 1;
+    moved.contact[0] =
+        (struct campaign_said){ .name = span_of_text("tier"), .value.bytes = span_of_text("gold") };
+    campaign_core_contact_complete(&campaigns, &moved);
+    ck_assert_uint_eq(moved.contact_count, 2);
+    ck_assert(span_equal(moved.contact[0].value.bytes, span_of_text("gold")));
+    ck_assert(span_equal(moved.contact[1].name, span_of_text("phone")));
+    ck_assert_uint_eq(moved.contact[1].value.bytes.size, 0);
+    moved.contact_count = 0;
+    moved.entered = false;
+    campaign_core_contact_complete(&campaigns, &moved);
+    ck_assert_uint_eq(moved.contact_count, 0);
+}
+END_TEST
+
+START_TEST(what_is_not_there_is_not_loaded)
+{
+    struct hash128 dispatch = { .bytes = { 1 } };
+    struct campaign_dispatch known = { .number = 1 };
+    struct campaign_open open = { .seq = 1 };
+    ck_assert(!campaign_dispatch_load(&view, dispatch, &known));
+    ck_assert(known.state == CAMPAIGN_PLANNED && known.number == 0);
+    ck_assert(!campaign_decision_load(&view, span_of_text("thanks"), 1, &dispatch));
+    ck_assert(hash128_equal(dispatch, (struct hash128){ .bytes = { 0 } }));
+    ck_assert(!campaign_open_load(&view, span_of_text("post"), 0, &open));
+    ck_assert_uint_eq(open.seq, 0);
+    ck_assert_uint_eq(campaign_places_load(&view, span_of_text("post")), 0);
+}
+END_TEST
+
+START_TEST(an_open_message_comes_back_from_its_place_until_it_is_deleted)
+{
+    struct span post = span_of_text("post");
+    struct campaign_open open = { .seq = 7, .dispatch = { .bytes = { 3 } }, .at_ms = -NOW_MS };
+    struct campaign_open back = { .seq = 0 };
+    for (uint16_t size = 0; size <= 2; size++) {
+        open.size = size;
+        memset(open.message, 'm', size);
+        campaign_open_put(&change, post, 1, &open);
+        ck_assert(campaign_open_load(&view, post, 1, &back));
+        ck_assert(back.seq == 7 && back.at_ms == -NOW_MS && back.size == size);
+        ck_assert(hash128_equal(back.dispatch, open.dispatch));
+        ck_assert_mem_eq(back.message, open.message, sizeof back.message);
+    }
+    ck_assert(!campaign_open_load(&view, post, 0, &back));
+    campaign_open_delete(&change, post, 1);
+    ck_assert(!campaign_open_load(&view, post, 1, &back));
+}
+END_TEST
+
 static Suite *suite_of_core(void)
 {
     Suite *suite = suite_create("campaign_core");
@@ -696,6 +807,8 @@ static Suite *suite_of_core(void)
     tcase_add_test(tcase, campaigns_of_one_channel_take_turns_as_they_were_planned);
     tcase_add_test(tcase, a_channel_takes_as_many_as_there_are_places_at_all);
     tcase_add_test(tcase, a_schedule_is_due_at_its_instants_after_its_rules_came);
+    tcase_add_test(tcase, a_schedule_with_another_interval_is_another);
+    tcase_add_test(tcase, schedules_of_one_instant_begin_and_run_in_the_order_of_the_file);
     tcase_add_test(tcase, before_anything_was_folded_a_schedule_is_due_from_its_first_instant);
     tcase_add_test(tcase,
                    a_schedule_without_an_interval_is_due_once_and_not_at_its_rules_own_moment);
@@ -704,6 +817,10 @@ static Suite *suite_of_core(void)
     tcase_add_test(tcase, an_instant_is_overtaken_once_the_next_has_come);
     tcase_add_test(tcase, keys_come_back_and_no_name_is_the_beginning_of_another);
     tcase_add_test(tcase, members_are_walked_in_the_order_of_their_keys_within_their_segment);
+    tcase_add_test(tcase, an_entry_from_before_its_rules_plans_nothing);
+    tcase_add_test(tcase, what_an_entry_does_not_say_of_its_customer_is_no_longer_known);
+    tcase_add_test(tcase, what_is_not_there_is_not_loaded);
+    tcase_add_test(tcase, an_open_message_comes_back_from_its_place_until_it_is_deleted);
     return suite;
 }
 

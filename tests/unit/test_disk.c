@@ -60,6 +60,16 @@ START_TEST(more_than_there_is_cannot_be_reserved)
 }
 END_TEST
 
+/* There are files that nobody can reserve room for, on what has none. */
+START_TEST(a_disk_that_cannot_reserve_is_asked_what_is_free)
+{
+    int file = open("/proc/self/comm", O_WRONLY | O_CLOEXEC);
+    ck_assert_int_ge(file, 0);
+    ck_assert_int_eq(disk_reserve(file, 0, 1), STATUS_LIMIT);
+    (void)close(file);
+}
+END_TEST
+
 START_TEST(free_bytes_are_those_that_the_disk_states)
 {
     int file = file_make();
@@ -139,6 +149,7 @@ START_TEST(a_folder_is_made_once_and_stays)
         ck_assert_uint_eq(facts.st_mode & 0777U, 0700);
     }
     ck_assert_int_eq(disk_folder_make("/", &refusal), STATUS_OK);
+    ck_assert_int_eq(disk_folder_make("/proc/self", &refusal), STATUS_OK); /* not for us to sync */
     (void)snprintf(path, sizeof path, "%s/none/two", base);
     ck_assert_int_eq(disk_folder_make(path, &refusal), STATUS_INTERNAL);
     ck_assert_ptr_nonnull(strstr(refusal.message, path));
@@ -170,6 +181,7 @@ int main(void)
     TCase *tests = tcase_create("disk");
     tcase_add_test(tests, what_is_reserved_is_on_the_disk_and_the_file_no_longer);
     tcase_add_test(tests, more_than_there_is_cannot_be_reserved);
+    tcase_add_test(tests, a_disk_that_cannot_reserve_is_asked_what_is_free);
     tcase_add_test(tests, free_bytes_are_those_that_the_disk_states);
     tcase_add_test(tests, stores_lie_on_disks_and_on_nothing_that_looks_like_one);
     tcase_add_test(tests, a_name_is_synced_where_it_stands);

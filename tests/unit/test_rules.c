@@ -528,6 +528,30 @@ START_TEST(rules_read_as_people_would_say_them)
 }
 END_TEST
 
+START_TEST(every_comparison_has_its_sign)
+{
+    static const struct {
+        enum rules_comparison comparison;
+        const char *text;
+    } rows[] = {
+        { RULES_AT_LEAST, "count(purchase) over 30 days >= 3" },
+        { RULES_AT_MOST, "count(purchase) over 30 days <= 3" },
+        { RULES_MORE_THAN, "count(purchase) over 30 days > 3" },
+        { RULES_LESS_THAN, "count(purchase) over 30 days < 3" },
+        { RULES_EQUALS, "count(purchase) over 30 days = 3" },
+    };
+    size_t count = sizeof rows / sizeof rows[0];
+    for (size_t i = 0; i < count; i++) {
+        begin(rows[i].text);
+        ck_assert_int_eq(add(count_clause(rows[i].comparison, 3)), STATUS_OK);
+        end();
+    }
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_str_eq(text_of(rules_segment_text, i), rows[i].text);
+    }
+}
+END_TEST
+
 START_TEST(values_read_with_their_unit)
 {
     struct rules_clause clause = count_clause(RULES_AT_LEAST, 1);
@@ -603,6 +627,16 @@ START_TEST(a_text_past_the_buffers_limit_is_a_limit)
     buffer_init(&out, 10);
     ck_assert_int_eq(rules_segment_text(rules, 0, &out), STATUS_LIMIT);
     buffer_release(&out);
+    /* Already the group has no room: what is in it is not begun. */
+    begin("t");
+    group(RULES_ALL);
+    ck_assert_int_eq(add(tier_clause("gold")), STATUS_OK);
+    group_end();
+    end();
+    buffer_init(&out, 2);
+    ck_assert_int_eq(rules_segment_text(rules, 1, &out), STATUS_LIMIT);
+    ck_assert_uint_eq(out.size, 0);
+    buffer_release(&out);
 }
 END_TEST
 
@@ -625,6 +659,7 @@ static Suite *suite_of_rules(void)
     tcase_add_test(tcase, segments_and_clauses_end_at_their_bounds_and_all_of_them_fit);
     tcase_add_test(tcase, texts_end_at_their_bound_and_each_is_kept_once);
     tcase_add_test(tcase, rules_read_as_people_would_say_them);
+    tcase_add_test(tcase, every_comparison_has_its_sign);
     tcase_add_test(tcase, values_read_with_their_unit);
     tcase_add_test(tcase, sums_of_any_size_have_two_digits_behind_the_point);
     tcase_add_test(tcase, a_text_past_the_buffers_limit_is_a_limit);

@@ -211,6 +211,25 @@ START_TEST(nodes_that_form_no_rule_are_corrupt)
 }
 END_TEST
 
+/* Wherever it ends. */
+START_TEST(an_arena_that_is_too_small_is_a_limit)
+{
+    rules_make();
+    enum status status = STATUS_LIMIT;
+    size_t bytes = 0;
+    for (; status == STATUS_LIMIT; bytes += 8) {
+        struct arena small;
+        ck_assert_uint_lt(bytes, (size_t)1024 * 1024);
+        arena_init(&small, bytes);
+        buffer_clear(&out);
+        status = segmentation_rules_encode(rules, &small, &out);
+        arena_release(&small);
+    }
+    ck_assert_int_eq(status, STATUS_OK);
+    ck_assert_uint_gt(bytes, 8);
+}
+END_TEST
+
 START_TEST(the_fact_of_new_rules_comes_back_and_a_false_hash_does_not)
 {
     struct segmentation_rules_fact changed = {
@@ -552,6 +571,7 @@ static Suite *suite_of_codec(void)
     tcase_add_test(tcase, rules_that_are_cut_or_look_back_past_history_are_corrupt);
     tcase_add_test(tcase, rules_past_the_compiled_bound_are_a_limit);
     tcase_add_test(tcase, nodes_that_form_no_rule_are_corrupt);
+    tcase_add_test(tcase, an_arena_that_is_too_small_is_a_limit);
     tcase_add_test(tcase, the_fact_of_new_rules_comes_back_and_a_false_hash_does_not);
     tcase_add_test(tcase, entries_and_exits_come_back_as_they_were);
     tcase_add_test(tcase, an_entry_carries_the_contact_and_an_exit_does_not);
