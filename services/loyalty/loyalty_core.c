@@ -306,7 +306,7 @@ static void own_evolve(const struct change *change, struct loyalty_own_key key, 
     loyalty_own_put(change, key, &own);
 }
 
-/* Marks the posting that `seq` takes back. */
+/* Says of the posting that `seq` takes back that it is. */
 static void reversed_evolve(const struct change *change, const struct loyalty_posting *posting,
                             uint64_t seq)
 {
@@ -317,8 +317,7 @@ static void reversed_evolve(const struct change *change, const struct loyalty_po
     assert(found && entry.kind != LOYALTY_REVERSED && entry.reversed_by == 0);
     assert(entry.points == -posting->points && entry.counter == posting->counter);
     assert(customer_id_equal(key.account.customer, posting->customer));
-    entry.reversed_by = seq;
-    loyalty_entry_put(change, key, &entry);
+    loyalty_reversal_put(change, posting->reverses, seq);
 }
 
 void loyalty_core_posting_evolve(const struct change *change, const struct loyalty_posting *posting,

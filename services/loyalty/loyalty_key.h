@@ -11,7 +11,9 @@
  *   programme       name 1..64                             -> number
  *   programme_name  number 4                               -> name
  *   customer        customer 16                            who is known at all
+ *   reversal        seq 8                                  -> seq of what took it back
  *
+ * Entries, postings, customers and reversals are permanent: put once and never changed.
  * A programme's number is given at its first appearance in the rules and never again: names
  * are the outside's, and may be long.
  */
@@ -32,6 +34,7 @@ enum loyalty_table {
     LOYALTY_TABLE_PROGRAMME = 22,
     LOYALTY_TABLE_PROGRAMME_NAME = 23,
     LOYALTY_TABLE_CUSTOMER = 24,
+    LOYALTY_TABLE_REVERSAL = 25,
 };
 
 /* The programme's own accounts; the numbers are those of LedgerAccount in loyalty.proto. */

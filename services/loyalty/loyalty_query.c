@@ -6,6 +6,7 @@
 /* ---- statement */
 
 struct statement_page {
+    const struct view *view;
     struct loyalty_account_key account;
     uint32_t left; /* lines that still fit */
     bool more;
@@ -28,7 +29,7 @@ static bool statement_visit(void *argument, struct span key, struct span value)
     }
     page->left -= 1;
     struct loyalty_entry entry = { 0 };
-    loyalty_entry_decode(value, &entry);
+    loyalty_entry_decode(page->view, value, &entry);
     loyalty_statement_line_append(&entry, entry_key.number, page->out);
     return true;
 }
@@ -36,7 +37,9 @@ static bool statement_visit(void *argument, struct span key, struct span value)
 void loyalty_query_statement(const struct view *view, struct loyalty_account_key account,
                              const struct loyalty_statement_request *request, struct buffer *out)
 {
-    struct statement_page page = { .account = account, .left = request->limit, .out = out };
+    struct statement_page page = {
+        .view = view, .account = account, .left = request->limit, .out = out
+    };
     if (request->after_number < UINT64_MAX) {
         struct loyalty_entry_key from = { .account = account, .number = request->after_number + 1 };
         struct loyalty_entry_key_bytes bytes = loyalty_entry_key_encode(from);

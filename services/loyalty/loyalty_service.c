@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Version of the tables in loyalty_key.h. */
-#define LOYALTY_SCHEMA 1
+/* Version of the tables in loyalty_key.h; 2: a reversal is a record, not part of an entry. */
+#define LOYALTY_SCHEMA 2
 /* What the largest fact of a feed and the rules unpack to, with room. */
 #define LOYALTY_ARENA_BYTES (4 * 1024 * 1024)
 #define LOYALTY_SUITE_KEY_BYTES 32
@@ -447,13 +447,14 @@ static enum status accounts_handle(void *service, struct turn *turn, struct span
 static const struct store_table tables[] = {
     { LOYALTY_TABLE_ACCOUNT, "account", STORE_TABLE_TREE },
     { LOYALTY_TABLE_OWN, "own", STORE_TABLE_TREE },
-    { LOYALTY_TABLE_ENTRY, "entry", STORE_TABLE_TREE },
-    { LOYALTY_TABLE_POSTING, "posting", STORE_TABLE_TREE },
+    { LOYALTY_TABLE_ENTRY, "entry", STORE_TABLE_PERMANENT },
+    { LOYALTY_TABLE_POSTING, "posting", STORE_TABLE_PERMANENT },
     { LOYALTY_TABLE_RULES, "rules", STORE_TABLE_TREE },
     { LOYALTY_TABLE_HEAD, "head", STORE_TABLE_TREE },
     { LOYALTY_TABLE_PROGRAMME, "programme", STORE_TABLE_TREE },
     { LOYALTY_TABLE_PROGRAMME_NAME, "programme_name", STORE_TABLE_TREE },
-    { LOYALTY_TABLE_CUSTOMER, "customer", STORE_TABLE_TREE },
+    { LOYALTY_TABLE_CUSTOMER, "customer", STORE_TABLE_PERMANENT },
+    { LOYALTY_TABLE_REVERSAL, "reversal", STORE_TABLE_PERMANENT },
 };
 
 static const uint32_t ingestion_folded[] = { FACT_EVENT_ACCEPTED };

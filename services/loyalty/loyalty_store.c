@@ -12,6 +12,7 @@
 #define OWN_BYTES (1 + 2 * 8)
 #define ENTRY_BYTES (1 + 8 + 1 + 1 + 6 * 8)
 #define POSTING_BYTES (1 + LOYALTY_ENTRY_KEY_BYTES)
+#define REVERSAL_BYTES (1 + 8)
 #define HEAD_BYTES (1 + 4 + 4 + 16 + 4)
 #define PROGRAMME_BYTES (1 + 4)
 /* Chunks are raw bytes: the version of what is in them is the rules' own affair. */
@@ -143,7 +144,31 @@ void loyalty_own_put(const struct change *change, struct loyalty_own_key key,
                record_written(&writer));
 }
 
-void loyalty_entry_decode(struct span value, struct loyalty_entry *entry)
+static uint64_t reversal_load(const struct view *view, uint64_t reversed)
+{
+    struct loyalty_posting_key_bytes bytes = loyalty_posting_key_encode(reversed);
+    struct span value = { 0 };
+    if (!view_get(view, LOYALTY_TABLE_REVERSAL, span_of(bytes.bytes, sizeof bytes.bytes), &value)) {
+        return 0;
+    }
+    struct record_reader reader = record_reader_of(value, RECORD_VERSION);
+    uint64_t reversal = record_read64(&reader);
+    record_read_end(&reader);
+    return reversal;
+}
+
+void loyalty_reversal_put(const struct change *change, uint64_t reversed, uint64_t reversal)
+{
+    uint8_t value[REVERSAL_BYTES] = { 0 };
+    struct record_writer writer = record_writer_of(value, sizeof value, RECORD_VERSION);
+    record_write64(&writer, reversal);
+
+    struct loyalty_posting_key_bytes bytes = loyalty_posting_key_encode(reversed);
+    change_put(change, LOYALTY_TABLE_REVERSAL, span_of(bytes.bytes, sizeof bytes.bytes),
+               record_written(&writer));
+}
+
+void loyalty_entry_decode(const struct view *view, struct span value, struct loyalty_entry *entry)
 {
     struct record_reader reader = record_reader_of(value, RECORD_VERSION);
     entry->posting = record_read64(&reader);
@@ -159,6 +184,10 @@ void loyalty_entry_decode(struct span value, struct loyalty_entry *entry)
     entry->reverses = record_read64(&reader);
     entry->reversed_by = record_read64(&reader);
     record_read_end(&reader);
+    /* Tables of version 1 said it in the entry itself. */
+    if (entry->reversed_by == 0 && entry->kind != LOYALTY_REVERSED) {
+        entry->reversed_by = reversal_load(view, entry->posting);
+    }
 }
 
 bool loyalty_entry_load(const struct view *view, struct loyalty_entry_key key,
@@ -170,13 +199,14 @@ bool loyalty_entry_load(const struct view *view, struct loyalty_entry_key key,
         *entry = (struct loyalty_entry){ 0 };
         return false;
     }
-    loyalty_entry_decode(value, entry);
+    loyalty_entry_decode(view, value, entry);
     return true;
 }
 
 void loyalty_entry_put(const struct change *change, struct loyalty_entry_key key,
                        const struct loyalty_entry *entry)
 {
+    assert(entry->reversed_by == 0);
     uint8_t value[ENTRY_BYTES] = { 0 };
     struct record_writer writer = record_writer_of(value, sizeof value, RECORD_VERSION);
     record_write64(&writer, entry->posting);

@@ -63,7 +63,7 @@ struct loyalty_entry {
     int64_t occurred_at_ms;
     int64_t recorded_at_ms;
     uint64_t reverses;    /* 0: takes nothing back */
-    uint64_t reversed_by; /* 0: stands */
+    uint64_t reversed_by; /* 0: stands; a record of its own, put when that happens */
 };
 
 struct loyalty_head {
@@ -92,9 +92,13 @@ void loyalty_own_decode(struct span value, struct loyalty_own *own);
 
 bool loyalty_entry_load(const struct view *view, struct loyalty_entry_key key,
                         struct loyalty_entry *entry);
+/* Once for a key. What is new stands (asserted). */
 void loyalty_entry_put(const struct change *change, struct loyalty_entry_key key,
                        const struct loyalty_entry *entry);
-void loyalty_entry_decode(struct span value, struct loyalty_entry *entry);
+/* Of a value that a scan of `view` met. */
+void loyalty_entry_decode(const struct view *view, struct span value, struct loyalty_entry *entry);
+/* The posting with the seq `reversed` is taken back by the one with the seq `reversal`. */
+void loyalty_reversal_put(const struct change *change, uint64_t reversed, uint64_t reversal);
 
 /* Where the posting with this seq stands. False: there is none. */
 bool loyalty_posting_load(const struct view *view, uint64_t seq, struct loyalty_entry_key *key);
