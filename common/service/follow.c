@@ -246,7 +246,7 @@ bool feeds_have_work(struct shell *shell)
 
 static void cause_learn(struct shell *shell, uint64_t cause)
 {
-    if (ledger_learns_cause(shell->definition) && cause > shell->cause_known) {
+    if (shell->learns_cause && cause > shell->cause_known) {
         shell->cause_known = cause;
     }
 }
@@ -296,7 +296,7 @@ void time_follow(struct shell *shell)
 {
     struct feed_moment reached = { .cause = UINT64_MAX, .at_ms = INT64_MAX };
     unsigned count = shell->options.peer_count;
-    if (!shell->options.event_clock || count == 0 || !ledger_learns_cause(shell->definition)) {
+    if (!shell->options.event_clock || count == 0 || !shell->learns_cause) {
         return;
     }
     for (unsigned i = 0; i < count; i++) {

@@ -20,6 +20,7 @@ void replay_init(struct replay *replay, const struct service_definition *definit
                  struct store *store)
 {
     *replay = (struct replay){ .definition = definition, .service = service, .store = store };
+    replay->learns_cause = ledger_learns_cause(definition);
     replay->position = store_checkpoint(store);
     arena_init(&replay->arena, (size_t)LIMIT_MESSAGE_BYTES * 64);
 }
@@ -35,7 +36,7 @@ static bool entry_evolve(void *argument, const struct block_entry *entry)
     const struct service_definition *definition = evolve->replay->definition;
     switch (entry->kind) {
     case BLOCK_ENTRY_RECORD:
-        if (!entry->record.is_private && ledger_learns_cause(definition)) {
+        if (!entry->record.is_private && evolve->replay->learns_cause) {
             ledger_cause_learn(&evolve->change, entry->record.fact.cause);
         }
         if (entry->record.is_private || !ledger_fact_evolve(&evolve->change, &entry->record.fact)) {

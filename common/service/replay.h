@@ -13,6 +13,7 @@ struct replay {
     void *service;
     struct store *store;
     struct arena arena;
+    bool learns_cause;                /* as ledger_learns_cause says */
     struct journal_position position; /* after the newest block evolved */
     uint64_t blocks;
 };

@@ -93,6 +93,7 @@ static struct shell *shell_allocate(const struct shell_options *options)
     shell->options = *options;
     shell->definition = options->definition;
     shell->service = options->service;
+    shell->learns_cause = ledger_learns_cause(options->definition);
     shell->view = store_view(options->store);
     shell->change = store_change(options->store);
     shell->now_ms = LIMIT_TIME_LEAST_MS;

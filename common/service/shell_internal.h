@@ -123,8 +123,8 @@ struct shell {
     struct park *park;
     bool park_changed; /* something changed since all questions in it were asked */
     const struct service_effects *effects; /* NULL: none are carried out */
-    /* The newest cause that is known here, for a service that does not read ingestion. */
-    uint64_t cause_known;
+    bool learns_cause;                     /* from its own facts: it does not read ingestion */
+    uint64_t cause_known;                  /* the newest, for such a service */
     int64_t caught_up_at_ms;  /* monotonic: when effects last had nothing to wait for */
     int64_t waiting_since_ms; /* monotonic */
     struct feed_producer *producer;

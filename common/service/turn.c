@@ -201,7 +201,7 @@ uint64_t turn_emit(struct turn *turn, struct fact *fact)
     fact->seq = block_fact_add(builder, fact);
     turn->emitted += 1;
     shell->counters.facts += 1;
-    if (ledger_learns_cause(shell->definition)) {
+    if (shell->learns_cause) {
         ledger_cause_learn(&shell->change, fact->cause);
     }
     if (!ledger_fact_evolve(&shell->change, fact)) {
