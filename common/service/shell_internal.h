@@ -105,6 +105,10 @@ struct space {
     bool stops;       /* not even what feeds and time bring: what is reserved must last */
     bool is_tight;    /* small turns, early checkpoints */
     int64_t check_at_ms;
+    /* Of the store, which is not looked at in each turn. */
+    bool store_is_full;
+    int64_t store_look_at_ms;
+    size_t memory_bytes; /* the least since the last look */
 };
 
 struct shell {

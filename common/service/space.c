@@ -21,6 +21,11 @@
 #define JOURNAL_AHEAD_BYTES ((size_t)4 * LIMIT_BODY_BYTES)
 /* What such a turn may add to the memtable. */
 #define MEMORY_AHEAD_BYTES ((size_t)2 * LIMIT_BODY_BYTES)
+/* A look at the store asks each of its tables, so not every turn takes one: so much more is
+ * reserved, and it is looked at again when memory has grown by that, or after a while, since
+ * what runs in the background takes room too. */
+#define STORE_LOOK_BYTES ((size_t)256 * 1024)
+#define STORE_LOOK_MS 100
 /* On a tight disk a memtable is written down as soon as this. */
 #define TIGHT_MEMORY_BYTES ((size_t)512 * 1024)
 
@@ -34,27 +39,49 @@ static uint64_t free_bytes_of(const struct shell *shell)
                                     : store_disk_free_bytes(options->store);
 }
 
-static bool maps_are_full(const struct shell *shell)
+static bool is_nearly_full(size_t used_bytes, size_t map_bytes)
+{
+    return used_bytes / 4 >= map_bytes / 5;
+}
+
+static bool journal_look(const struct shell *shell, bool *is_full)
 {
     size_t used = 0;
     size_t map = 0;
-    store_space(shell->options.store, &used, &map);
-    bool is_full = used / 4 >= map / 5;
-    if (shell->options.journal != NULL) {
-        journal_space(shell->options.journal, &used, &map);
-        is_full = is_full || used / 4 >= map / 5;
+    if (shell->options.journal == NULL) {
+        return true;
     }
-    return is_full;
+    journal_space(shell->options.journal, &used, &map);
+    *is_full = is_nearly_full(used, map);
+    return journal_reserve(shell->options.journal, JOURNAL_AHEAD_BYTES) == STATUS_OK;
 }
 
-static bool ahead_is_reserved(const struct shell *shell)
+static bool store_look_is_due(struct shell *shell, int64_t now_ms)
 {
-    const struct shell_options *options = &shell->options;
-    if (options->journal != NULL &&
-        journal_reserve(options->journal, JOURNAL_AHEAD_BYTES) != STATUS_OK) {
-        return false;
+    struct space *space = &shell->space;
+    size_t memory = store_memory_bytes(shell->options.store);
+    if (memory < space->memory_bytes) {
+        space->memory_bytes = memory; /* and what was written down has used what was reserved */
     }
-    return store_reserve(options->store, MEMORY_AHEAD_BYTES) == STATUS_OK;
+    return space->is_tight || space->full != NULL || now_ms >= space->store_look_at_ms ||
+           memory > space->memory_bytes + STORE_LOOK_BYTES;
+}
+
+/* True: what must be ahead of it is reserved. */
+static bool store_look(struct shell *shell, int64_t now_ms)
+{
+    struct space *space = &shell->space;
+    struct store *store = shell->options.store;
+    size_t used = 0;
+    size_t map = 0;
+    if (!store_look_is_due(shell, now_ms)) {
+        return true;
+    }
+    space->store_look_at_ms = now_ms + STORE_LOOK_MS;
+    space->memory_bytes = store_memory_bytes(store);
+    store_space(store, &used, &map);
+    space->store_is_full = is_nearly_full(used, map);
+    return store_reserve(store, MEMORY_AHEAD_BYTES + STORE_LOOK_BYTES) == STATUS_OK;
 }
 
 void space_check(struct shell *shell)
@@ -70,11 +97,14 @@ void space_check(struct shell *shell)
     bool is_low =
         shell->options.stop_at == NULL && free_bytes < shell->options.limits->disk_reserve_bytes;
     space->is_tight = free_bytes < LIMIT_DISK_TIGHT_BYTES;
-    space->stops = !ahead_is_reserved(shell);
+    bool journal_is_full = false;
+    bool is_reserved = journal_look(shell, &journal_is_full);
+    is_reserved = store_look(shell, now) && is_reserved;
+    space->stops = !is_reserved;
     space->full = NULL;
     if (is_low || space->stops) {
         space->full = disk_is_full;
-    } else if (maps_are_full(shell)) {
+    } else if (journal_is_full || space->store_is_full) {
         space->full = map_is_full;
     }
 }
