@@ -80,16 +80,17 @@ static int64_t issued_room(const struct view *view, uint32_t programme)
 }
 
 bool loyalty_core_earn(const struct view *view, const struct loyalty_programme *programme,
-                       const struct loyalty_earning *earning, struct loyalty_posting *posting)
+                       const struct loyalty_earning *earning, struct loyalty_found *found,
+                       struct loyalty_posting *posting)
 {
+    assert(programme->number > 0);
     const struct accepted_event *event = earning->event;
     const struct loyalty_earn_rule *rule = loyalty_core_rule_find(programme, event->type);
     if (rule == NULL || !event->has_amount) {
         return false;
     }
-    struct loyalty_account_key key = { .customer = earning->customer };
-    bool known = loyalty_programme_load(view, loyalty_name_span(&programme->name), &key.programme);
-    assert(known);
+    struct loyalty_account_key key = { .programme = programme->number,
+                                       .customer = earning->customer };
     struct loyalty_account account = { 0 };
     (void)loyalty_account_load(view, key, &account);
 
@@ -100,6 +101,7 @@ bool loyalty_core_earn(const struct view *view, const struct loyalty_programme *
     if (points == 0) {
         return false;
     }
+    *found = (struct loyalty_found){ programme->name, key, account };
     *posting = (struct loyalty_posting){
         .kind = LOYALTY_EARNED,
         .programme = programme->name,
@@ -116,6 +118,18 @@ bool loyalty_core_earn(const struct view *view, const struct loyalty_programme *
     return true;
 }
 
+/* NULL: the rules in force do not name it. */
+static const struct loyalty_programme *programme_of_rules(const struct loyalty_rules *rules,
+                                                          struct span name)
+{
+    for (size_t i = 0; i < rules->programme_count; i++) {
+        if (span_equal(loyalty_name_span(&rules->programmes[i].name), name)) {
+            return &rules->programmes[i];
+        }
+    }
+    return NULL;
+}
+
 /* The programme's number and name; an empty `name` means the first of the rules. */
 static enum status programme_find(const struct view *view, const struct loyalty_rules *rules,
                                   struct span name, struct loyalty_found *found,
@@ -125,12 +139,19 @@ static enum status programme_find(const struct view *view, const struct loyalty_
         return refusal_set(refusal, STATUS_REFUSED,
                            "there is no programme; the configuration names them");
     }
-    struct span wanted = name.size == 0 ? loyalty_name_span(&rules->programmes[0].name) : name;
-    if (!loyalty_programme_load(view, wanted, &found->key.programme)) {
-        return refusal_set(refusal, STATUS_NOT_FOUND, "there is no programme '%.*s'",
-                           (int)wanted.size, (const char *)wanted.data);
+    const struct loyalty_programme *programme =
+        name.size == 0 ? &rules->programmes[0] : programme_of_rules(rules, name);
+    if (programme != NULL) {
+        assert(programme->number > 0);
+        found->key.programme = programme->number;
+        found->programme = programme->name;
+        return STATUS_OK;
     }
-    found->programme = loyalty_name_of(wanted);
+    if (!loyalty_programme_load(view, name, &found->key.programme)) {
+        return refusal_set(refusal, STATUS_NOT_FOUND, "there is no programme '%.*s'",
+                           (int)name.size, (const char *)name.data);
+    }
+    found->programme = loyalty_name_of(name);
     return STATUS_OK;
 }
 
@@ -268,27 +289,46 @@ enum status loyalty_core_reverse(const struct view *view, uint64_t seq, int64_t 
     return STATUS_OK;
 }
 
-static void account_evolve(const struct change *change, struct loyalty_account_key key,
-                           const struct loyalty_posting *posting)
+/* The account that the posting goes to, as it stands before. */
+static void account_take(const struct view *view, const struct loyalty_posted *posted,
+                         struct loyalty_account_key *key, struct loyalty_account *account)
 {
-    struct loyalty_account account = { 0 };
-    (void)loyalty_account_load(&change->view, key, &account);
-    account.balance += posting->points;
-    account.postings += 1;
+    const struct loyalty_posting *posting = posted->posting;
+    const struct loyalty_found *found = posted->found;
+    if (found != NULL) {
+        assert(customer_id_equal(found->key.customer, posting->customer));
+        assert(span_equal(loyalty_name_span(&found->programme),
+                          loyalty_name_span(&posting->programme)));
+        *key = found->key;
+        *account = found->account;
+        return;
+    }
+    key->customer = posting->customer;
+    bool known =
+        loyalty_programme_load(view, loyalty_name_span(&posting->programme), &key->programme);
+    assert(known);
+    (void)loyalty_account_load(view, *key, account);
+}
+
+static void account_evolve(const struct change *change, struct loyalty_account_key key,
+                           struct loyalty_account *account, const struct loyalty_posting *posting)
+{
+    account->balance += posting->points;
+    account->postings += 1;
     if (posting->counter == LOYALTY_OWN_ISSUED) {
-        account.earned += posting->points;
+        account->earned += posting->points;
     } else {
-        account.spent -= posting->points;
+        account->spent -= posting->points;
     }
     if (posting->subject.size > 0) {
-        account.subject = posting->subject;
+        account->subject = posting->subject;
     }
-    assert(account.balance >= 0 && account.balance <= LIMIT_AMOUNT);
-    assert(account.earned >= 0 && account.spent >= 0);
-    assert(account.balance == account.earned - account.spent);
-    assert(account.balance == posting->balance_after);
-    assert(account.postings == posting->number);
-    loyalty_account_put(change, key, &account);
+    assert(account->balance >= 0 && account->balance <= LIMIT_AMOUNT);
+    assert(account->earned >= 0 && account->spent >= 0);
+    assert(account->balance == account->earned - account->spent);
+    assert(account->balance == posting->balance_after);
+    assert(account->postings == posting->number);
+    loyalty_account_put(change, key, account);
 }
 
 /* The other half: as many points the other way, so that the sum stays zero. */
@@ -320,16 +360,16 @@ static void reversed_evolve(const struct change *change, const struct loyalty_po
     loyalty_reversal_put(change, posting->reverses, seq);
 }
 
-void loyalty_core_posting_evolve(const struct change *change, const struct loyalty_posting *posting,
-                                 uint64_t seq, int64_t recorded_at_ms)
+void loyalty_core_posting_evolve(const struct change *change, const struct loyalty_posted *posted)
 {
+    const struct loyalty_posting *posting = posted->posting;
+    uint64_t seq = posted->seq;
     assert(posting->points != 0 && seq > posting->reverses);
     assert((posting->kind == LOYALTY_REVERSED) == (posting->reverses != 0));
-    struct loyalty_account_key key = { .customer = posting->customer };
-    bool known = loyalty_programme_load(&change->view, loyalty_name_span(&posting->programme),
-                                        &key.programme);
-    assert(known);
-    account_evolve(change, key, posting);
+    struct loyalty_account_key key = { 0 };
+    struct loyalty_account account = { 0 };
+    account_take(&change->view, posted, &key, &account);
+    account_evolve(change, key, &account, posting);
     struct loyalty_own_key own = { .programme = key.programme, .kind = posting->counter };
     own_evolve(change, own, posting->points);
     if (posting->kind == LOYALTY_REVERSED) {
@@ -343,7 +383,7 @@ void loyalty_core_posting_evolve(const struct change *change, const struct loyal
         .points = posting->points,
         .balance_after = posting->balance_after,
         .occurred_at_ms = posting->occurred_at_ms,
-        .recorded_at_ms = recorded_at_ms,
+        .recorded_at_ms = posted->recorded_at_ms,
         .reverses = posting->reverses,
     };
     loyalty_entry_put(change, entry_key, &entry);
@@ -369,4 +409,14 @@ void loyalty_core_rules_evolve(const struct change *change,
         }
     }
     loyalty_head_put(change, &head);
+}
+
+void loyalty_core_rules_number(const struct view *view, struct loyalty_rules *rules)
+{
+    for (size_t i = 0; i < rules->programme_count; i++) {
+        struct loyalty_programme *programme = &rules->programmes[i];
+        bool known =
+            loyalty_programme_load(view, loyalty_name_span(&programme->name), &programme->number);
+        assert(known && programme->number > 0);
+    }
 }

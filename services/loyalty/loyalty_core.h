@@ -54,6 +54,7 @@ struct loyalty_earn_rule {
 
 struct loyalty_programme {
     struct loyalty_name name;
+    uint32_t number; /* in keys; 0 before loyalty_core_rules_number() */
     size_t rule_count;
     struct loyalty_earn_rule rules[LOYALTY_EARN_RULES_MAX]; /* one for a type of event */
 };
@@ -108,10 +109,11 @@ const struct loyalty_earn_rule *loyalty_core_rule_find(const struct loyalty_prog
 /* amount_minor * points / unit_minor, rounded once and exactly; 0..LIMIT_AMOUNT. */
 int64_t loyalty_core_points(const struct loyalty_earn_rule *rule, int64_t amount_minor);
 
-/* Decides what an event earns in `programme`, which is of the rules in force. False:
- * nothing to post; `posting` is untouched. */
+/* Decides what an event earns in `programme`, which is of the rules in force; `found` is the
+ * account it goes to. False: nothing to post; the outputs are untouched. */
 bool loyalty_core_earn(const struct view *view, const struct loyalty_programme *programme,
-                       const struct loyalty_earning *earning, struct loyalty_posting *posting);
+                       const struct loyalty_earning *earning, struct loyalty_found *found,
+                       struct loyalty_posting *posting);
 
 /* A customer who is known and never earned has an empty account.
  *   STATUS_NOT_FOUND  there is no such programme, or no such customer
@@ -149,9 +151,15 @@ MUST_USE enum status loyalty_core_grant(const struct view *view, const struct lo
 MUST_USE enum status loyalty_core_reverse(const struct view *view, uint64_t seq, int64_t now_ms,
                                           struct loyalty_posting *posting, struct refusal *refusal);
 
-/* Enters a posting that stands in the journal at `seq`. */
-void loyalty_core_posting_evolve(const struct change *change, const struct loyalty_posting *posting,
-                                 uint64_t seq, int64_t recorded_at_ms);
+/* A posting that stands in the journal at `seq`. */
+struct loyalty_posted {
+    const struct loyalty_posting *posting;
+    uint64_t seq;
+    int64_t recorded_at_ms;
+    /* The account as it stands, if whoever decided has it at hand; NULL: it is looked for. */
+    const struct loyalty_found *found;
+};
+void loyalty_core_posting_evolve(const struct change *change, const struct loyalty_posted *posted);
 
 /* Rules as the journal holds them: `version` follows the newest one's (asserted), and
  * programmes that were never named before get their numbers. */
@@ -163,5 +171,7 @@ struct loyalty_rules_change {
 };
 void loyalty_core_rules_evolve(const struct change *change,
                                const struct loyalty_rules_change *rules_change);
+/* Looks up the numbers of the programmes, which there are since the rules came into force. */
+void loyalty_core_rules_number(const struct view *view, struct loyalty_rules *rules);
 
 #endif

@@ -24,11 +24,12 @@ struct loyalty {
     uint8_t suite_key[LOYALTY_SUITE_KEY_BYTES];
     struct buffer compiled; /* as configured */
     struct buffer text;
-    struct loyalty_rules rules; /* in force: what state says, parsed */
-    struct arena input;         /* of the request or event in hand */
-    struct arena evolved;       /* of the fact that is evolved meanwhile */
-    struct buffer body;         /* of the fact that is emitted */
-    struct loyalty_batch batch; /* in hand; its items lie in `input` */
+    struct loyalty_rules rules;        /* in force: what state says, parsed */
+    struct arena input;                /* of the request or event in hand */
+    struct arena evolved;              /* of the fact that is evolved meanwhile */
+    struct buffer body;                /* of the fact that is emitted */
+    struct loyalty_batch batch;        /* in hand; its items lie in `input` */
+    const struct loyalty_found *found; /* where the posting that is emitted goes; NULL: unknown */
     struct turn_position positions[LOYALTY_POSITIONS_MAX];
 };
 
@@ -103,6 +104,7 @@ static void rules_load(struct loyalty *loyalty, const struct view *view,
     enum status status =
         loyalty_rules_decode(buffer_span(&loyalty->body), &loyalty->input, &loyalty->rules);
     assert(status == STATUS_OK);
+    loyalty_core_rules_number(view, &loyalty->rules);
 }
 
 static void loyalty_start(void *service, struct turn *turn)
@@ -133,7 +135,9 @@ static void loyalty_start(void *service, struct turn *turn)
 
 /* ---- facts */
 
+/* Evolving finds the account where deciding found it: nothing lies between. */
 static uint64_t posting_emit(struct loyalty *loyalty, struct turn *turn,
+                             const struct loyalty_found *found,
                              const struct loyalty_posting *posting)
 {
     buffer_clear(&loyalty->body);
@@ -146,7 +150,10 @@ static uint64_t posting_emit(struct loyalty *loyalty, struct turn *turn,
         .subject = loyalty_subject_sealed(&posting->subject),
         .body = buffer_span(&loyalty->body),
     };
-    return turn_emit(turn, &fact);
+    loyalty->found = found;
+    uint64_t seq = turn_emit(turn, &fact);
+    loyalty->found = NULL;
+    return seq;
 }
 
 static void loyalty_fold(void *service, struct turn *turn, const struct feed_name *feed,
@@ -170,9 +177,11 @@ static void loyalty_fold(void *service, struct turn *turn, const struct feed_nam
         turn_record(turn, buffer_span(&loyalty->body));
     }
     for (size_t i = 0; i < loyalty->rules.programme_count; i++) {
+        struct loyalty_found found;
         struct loyalty_posting posting;
-        if (loyalty_core_earn(turn_view(turn), &loyalty->rules.programmes[i], &earning, &posting)) {
-            (void)posting_emit(loyalty, turn, &posting);
+        if (loyalty_core_earn(turn_view(turn), &loyalty->rules.programmes[i], &earning, &found,
+                              &posting)) {
+            (void)posting_emit(loyalty, turn, &found, &posting);
         }
     }
 }
@@ -193,6 +202,7 @@ static void rules_evolve(struct loyalty *loyalty, const struct change *change,
         .rules = &loyalty->rules,
     };
     loyalty_core_rules_evolve(change, &rules_change);
+    loyalty_core_rules_number(&change->view, &loyalty->rules);
 }
 
 static void customer_seen_evolve(struct loyalty *loyalty, const struct change *change,
@@ -220,7 +230,8 @@ static void loyalty_evolve(void *service, const struct change *change, const str
     struct loyalty_posting posting = { 0 };
     enum status status = loyalty_posting_decode(fact, &loyalty->evolved, &posting);
     assert(status == STATUS_OK);
-    loyalty_core_posting_evolve(change, &posting, fact->seq, fact->recorded_at_ms);
+    struct loyalty_posted posted = { &posting, fact->seq, fact->recorded_at_ms, loyalty->found };
+    loyalty_core_posting_evolve(change, &posted);
 }
 
 /* ---- commands and questions */
@@ -257,7 +268,8 @@ static enum status spend_handle(void *service, struct turn *turn, struct span bo
     struct loyalty_posting posting = { 0 };
     status = loyalty_core_spend(&found, request.points, turn_now(turn), &posting, reply->refusal);
     if (status == STATUS_OK) {
-        loyalty_post_reply_encode(&posting, posting_emit(loyalty, turn, &posting), reply->body);
+        uint64_t seq = posting_emit(loyalty, turn, &found, &posting);
+        loyalty_post_reply_encode(&posting, seq, reply->body);
     }
     return status;
 }
@@ -272,23 +284,23 @@ struct post {
 };
 
 static enum status item_decide(const struct post *post, const struct loyalty_item *item,
-                               struct loyalty_posting *posting, struct refusal *refusal)
+                               struct loyalty_found *found, struct loyalty_posting *posting,
+                               struct refusal *refusal)
 {
     struct loyalty_balance_request account = { .customer = item->customer,
                                                .programme = item->programme };
-    struct loyalty_found found = { 0 };
-    enum status status = account_find(post->loyalty, post->view, &account, &found, refusal);
+    enum status status = account_find(post->loyalty, post->view, &account, found, refusal);
     if (status != STATUS_OK) {
         return status;
     }
     if (item->kind == LOYALTY_SPENT) {
-        status = loyalty_core_spend(&found, item->points, post->now_ms, posting, refusal);
+        status = loyalty_core_spend(found, item->points, post->now_ms, posting, refusal);
     } else {
         struct sealed named = { .bytes = item->customer };
         struct loyalty_grant grant = { .subject = loyalty_subject_of(named),
                                        .points = item->points,
                                        .now_ms = post->now_ms };
-        status = loyalty_core_grant(post->view, &found, &grant, posting, refusal);
+        status = loyalty_core_grant(post->view, found, &grant, posting, refusal);
     }
     if (status == STATUS_OK) {
         posting->reference = item->reference;
@@ -304,11 +316,12 @@ static enum status batch_try(struct loyalty *loyalty, struct turn *turn,
 {
     const struct loyalty_batch *batch = &loyalty->batch;
     const struct post post = { loyalty, &change->view, turn_now(turn) };
+    struct refusal why;
+    refusal_init(&why);
     for (size_t i = 0; i < batch->count; i++) {
-        struct loyalty_posting posting = { 0 };
-        struct refusal why;
-        refusal_init(&why);
-        enum status status = item_decide(&post, &batch->items[i], &posting, &why);
+        struct loyalty_found found;
+        struct loyalty_posting posting;
+        enum status status = item_decide(&post, &batch->items[i], &found, &posting, &why);
         if (status != STATUS_OK) {
             return refusal_set(refusal, status, "postings[%zu]: %s; nothing was posted", i,
                                why.message);
@@ -316,7 +329,8 @@ static enum status batch_try(struct loyalty *loyalty, struct turn *turn,
         buffer_clear(&loyalty->body);
         loyalty_posting_encode(&posting, &loyalty->body);
         *fact_bytes += loyalty->body.size + posting.subject.size;
-        loyalty_core_posting_evolve(change, &posting, turn_next_seq(turn) + i, post.now_ms);
+        struct loyalty_posted posted = { &posting, turn_next_seq(turn) + i, post.now_ms, &found };
+        loyalty_core_posting_evolve(change, &posted);
     }
     return STATUS_OK;
 }
@@ -354,15 +368,16 @@ static enum status post_handle(void *service, struct turn *turn, struct span bod
         return status;
     }
     struct loyalty_results results = { .out = reply->body };
+    struct refusal why; /* of the newest that was refused */
+    refusal_init(&why);
     for (size_t i = 0; i < batch->count; i++) {
-        struct loyalty_posting posting = { 0 };
-        struct refusal why;
-        refusal_init(&why);
+        struct loyalty_found found;
+        struct loyalty_posting posting;
         struct loyalty_result result = { .why = why.message };
-        result.status = item_decide(&post, &batch->items[i], &posting, &why);
+        result.status = item_decide(&post, &batch->items[i], &found, &posting, &why);
         assert(result.status == STATUS_OK || !batch->all_or_nothing);
         if (result.status == STATUS_OK) {
-            result.posting = posting_emit(loyalty, turn, &posting);
+            result.posting = posting_emit(loyalty, turn, &found, &posting);
         }
         loyalty_results_add(&results, &result);
     }
@@ -383,7 +398,8 @@ static enum status reverse_handle(void *service, struct turn *turn, struct span 
     struct loyalty_posting posting = { 0 };
     status = loyalty_core_reverse(turn_view(turn), seq, turn_now(turn), &posting, reply->refusal);
     if (status == STATUS_OK) {
-        loyalty_post_reply_encode(&posting, posting_emit(loyalty, turn, &posting), reply->body);
+        uint64_t reversal = posting_emit(loyalty, turn, NULL, &posting);
+        loyalty_post_reply_encode(&posting, reversal, reply->body);
     }
     return status;
 }

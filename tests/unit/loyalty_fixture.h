@@ -59,6 +59,7 @@ static inline void ledger_rules_put(struct ledger *ledger, const struct loyalty_
         .rules = rules,
     };
     loyalty_core_rules_evolve(&ledger->change, &change);
+    loyalty_core_rules_number(&ledger->view, &ledger->rules);
 }
 
 /* Two programmes: bonus gives 1 for 100 minor units of a purchase, rounded down, and travel
@@ -86,7 +87,8 @@ static inline void ledger_close(struct ledger *ledger)
 static inline uint64_t ledger_post(struct ledger *ledger, const struct loyalty_posting *posting)
 {
     ledger->seq += 1;
-    loyalty_core_posting_evolve(&ledger->change, posting, ledger->seq, FIXTURE_NOW_MS + 1);
+    struct loyalty_posted posted = { posting, ledger->seq, FIXTURE_NOW_MS + 1, NULL };
+    loyalty_core_posting_evolve(&ledger->change, &posted);
     return ledger->seq;
 }
 
@@ -107,8 +109,9 @@ static inline uint64_t ledger_earn(struct ledger *ledger, size_t programme, uint
         .subject = { .size = 1, .bytes = { (uint8_t)('a' + customer) } },
         .event = &event,
     };
+    struct loyalty_found found = { .key = { .programme = 0 } };
     struct loyalty_posting posting = { .points = 0 };
-    if (!loyalty_core_earn(&ledger->view, &ledger->rules.programmes[programme], &earning,
+    if (!loyalty_core_earn(&ledger->view, &ledger->rules.programmes[programme], &earning, &found,
                            &posting)) {
         return 0;
     }

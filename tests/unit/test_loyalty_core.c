@@ -114,22 +114,23 @@ START_TEST(an_event_that_no_rule_names_or_without_an_amount_earns_nothing)
     struct accepted_event event = { .type = span_of_text("purchase"),
                                     .amount = { .minor = 5000, .currency = "EUR" } };
     struct loyalty_earning earning = { .customer = customer_of(1), .event = &event };
+    struct loyalty_found found = { .key = { .programme = 0 } };
     struct loyalty_posting posting = { .points = -4711 };
     const struct loyalty_programme *bonus = &ledger.rules.programmes[0];
-    ck_assert(!loyalty_core_earn(&ledger.view, bonus, &earning, &posting));
+    ck_assert(!loyalty_core_earn(&ledger.view, bonus, &earning, &found, &posting));
     event.has_amount = true;
     event.type = span_of_text("purchases");
-    ck_assert(!loyalty_core_earn(&ledger.view, bonus, &earning, &posting));
+    ck_assert(!loyalty_core_earn(&ledger.view, bonus, &earning, &found, &posting));
     event.type = span_of_text("purchas");
-    ck_assert(!loyalty_core_earn(&ledger.view, bonus, &earning, &posting));
+    ck_assert(!loyalty_core_earn(&ledger.view, bonus, &earning, &found, &posting));
     event.type = span_of_text("purchase");
     event.amount.minor = 99; /* rounds to no point */
-    ck_assert(!loyalty_core_earn(&ledger.view, bonus, &earning, &posting));
+    ck_assert(!loyalty_core_earn(&ledger.view, bonus, &earning, &found, &posting));
     event.amount.minor = -5000;
-    ck_assert(!loyalty_core_earn(&ledger.view, bonus, &earning, &posting));
+    ck_assert(!loyalty_core_earn(&ledger.view, bonus, &earning, &found, &posting));
     ck_assert_int_eq(posting.points, -4711);
     event.amount.minor = 100;
-    ck_assert(loyalty_core_earn(&ledger.view, bonus, &earning, &posting));
+    ck_assert(loyalty_core_earn(&ledger.view, bonus, &earning, &found, &posting));
     ck_assert_int_eq(posting.points, 1);
     ledger_close(&ledger);
 }
