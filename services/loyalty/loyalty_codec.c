@@ -1,5 +1,6 @@
 #include "services/loyalty/loyalty_codec.h"
 
+#include "common/base/field.h"
 #include "common/wire/pb.h"
 #include "kith/v1/loyalty.pb-c.h"
 #include "kith/v1/loyalty_private.pb-c.h"
@@ -45,108 +46,201 @@ static bool kind_of_type(uint32_t type, enum loyalty_kind *kind)
     return false;
 }
 
+/* Field by field, both ways, because postings pass here by the million. The numbers are those
+ * of PointsPosted in loyalty.proto. */
+enum posted_field {
+    POSTED_PROGRAMME = 1,
+    POSTED_POINTS,
+    POSTED_BALANCE_AFTER,
+    POSTED_NUMBER,
+    POSTED_COUNTER,
+    POSTED_OCCURRED_AT_MS,
+    POSTED_SOURCE,
+    POSTED_EVENT_ID,
+    POSTED_REVERSES,
+    POSTED_REFERENCE,
+    POSTED_COUNT,
+};
+
+/* The first six, in every posting. */
+#define POSTED_REQUIRED 0x7eU
+
+static const enum field_kind posted_kinds[POSTED_COUNT] = {
+    [POSTED_PROGRAMME] = FIELD_BYTES,      [POSTED_POINTS] = FIELD_VARINT,
+    [POSTED_BALANCE_AFTER] = FIELD_VARINT, [POSTED_NUMBER] = FIELD_VARINT,
+    [POSTED_COUNTER] = FIELD_VARINT,       [POSTED_OCCURRED_AT_MS] = FIELD_VARINT,
+    [POSTED_SOURCE] = FIELD_BYTES,         [POSTED_EVENT_ID] = FIELD_BYTES,
+    [POSTED_REVERSES] = FIELD_VARINT,      [POSTED_REFERENCE] = FIELD_BYTES,
+};
+
+static void optional_text_put(struct field_writer *writer, uint32_t number, struct span text)
+{
+    if (text.size > 0) {
+        field_put_bytes(writer, number, text);
+    }
+}
+
+static void posted_write(struct field_writer *writer, const struct loyalty_posting *posting)
+{
+    field_put_bytes(writer, POSTED_PROGRAMME, loyalty_name_span(&posting->programme));
+    field_put_signed(writer, POSTED_POINTS, posting->points);
+    field_put_signed(writer, POSTED_BALANCE_AFTER, posting->balance_after);
+    field_put_unsigned(writer, POSTED_NUMBER, posting->number);
+    field_put_unsigned(writer, POSTED_COUNTER, posting->counter);
+    field_put_signed(writer, POSTED_OCCURRED_AT_MS, posting->occurred_at_ms);
+    optional_text_put(writer, POSTED_SOURCE, posting->source);
+    optional_text_put(writer, POSTED_EVENT_ID, posting->event_id);
+    if (posting->reverses != 0) {
+        field_put_unsigned(writer, POSTED_REVERSES, posting->reverses);
+    }
+    optional_text_put(writer, POSTED_REFERENCE, posting->reference);
+}
+
+static size_t posted_size(const struct loyalty_posting *posting)
+{
+    struct field_writer counter = { .out = NULL };
+    posted_write(&counter, posting);
+    return counter.size;
+}
+
 void loyalty_posting_encode(const struct loyalty_posting *posting, struct buffer *out)
 {
-    /* Copies, since protobuf-c's text is not const. */
-    struct loyalty_name programme = posting->programme;
-    struct loyalty_name source = loyalty_name_of(posting->source);
-    struct loyalty_name event_id = loyalty_name_of(posting->event_id);
-    struct loyalty_name reference = loyalty_name_of(posting->reference);
-    Kith__V1__PointsPosted message = KITH__V1__POINTS_POSTED__INIT;
-    message.programme = programme.text;
-    message.has_points = true;
-    message.points = posting->points;
-    message.has_balance_after = true;
-    message.balance_after = posting->balance_after;
-    message.has_number = true;
-    message.number = posting->number;
-    message.has_counter = true;
-    message.counter = (Kith__V1__LedgerAccount)posting->counter;
-    message.has_occurred_at_ms = true;
-    message.occurred_at_ms = posting->occurred_at_ms;
-    message.source = source.size > 0 ? source.text : NULL;
-    message.event_id = event_id.size > 0 ? event_id.text : NULL;
-    message.has_reverses = posting->reverses != 0;
-    message.reverses = posting->reverses;
-    message.reference = reference.size > 0 ? reference.text : NULL;
-    enum status status = pb_pack(&message.base, out);
+    enum status status = buffer_reserve(out, posted_size(posting));
     assert(status == STATUS_OK);
+    struct field_writer writer = { .out = out->data + out->size };
+    posted_write(&writer, posting);
+    out->size += writer.size;
 }
 
-/* Empty or an id. */
-static bool text_is_optional_id(const char *text)
+/* A posting while it is read. */
+struct posted {
+    struct loyalty_posting *posting;
+    unsigned seen;        /* bit n: field n */
+    size_t unknown_bytes; /* of fields that only a newer ledger knows */
+};
+
+static void posted_number_set(uint32_t number, uint64_t value, struct loyalty_posting *posting)
 {
-    return text == NULL || id_text_is_valid(pb_text(text));
+    switch (number) {
+    case POSTED_POINTS:
+        posting->points = field_signed(value);
+        break;
+    case POSTED_BALANCE_AFTER:
+        posting->balance_after = field_signed(value);
+        break;
+    case POSTED_NUMBER:
+        posting->number = value;
+        break;
+    case POSTED_COUNTER:
+        posting->counter = (enum loyalty_own_kind)value;
+        break;
+    case POSTED_OCCURRED_AT_MS:
+        posting->occurred_at_ms = field_signed(value);
+        break;
+    default:
+        posting->reverses = value;
+        break;
+    }
 }
 
-static bool posted_is_whole(const Kith__V1__PointsPosted *message)
+/* `text` is an id. */
+static void posted_text_set(uint32_t number, struct span text, struct loyalty_posting *posting)
 {
-    return message->programme != NULL && message->has_points && message->has_balance_after &&
-           message->has_number && message->has_counter && message->has_occurred_at_ms;
+    switch (number) {
+    case POSTED_PROGRAMME:
+        posting->programme = loyalty_name_of(text);
+        break;
+    case POSTED_SOURCE:
+        posting->source = text;
+        break;
+    case POSTED_EVENT_ID:
+        posting->event_id = text;
+        break;
+    default:
+        posting->reference = text;
+        break;
+    }
 }
 
-static bool posted_is_in_range(const Kith__V1__PointsPosted *message)
+/* False: not as any ledger writes it. */
+static bool posted_field_read(const struct field *field, struct posted *posted)
 {
-    return message->points != 0 && message->points >= -LIMIT_AMOUNT &&
-           message->points <= LIMIT_AMOUNT && message->balance_after >= 0 &&
-           message->balance_after <= LIMIT_AMOUNT && message->number >= 1 &&
-           (int)message->counter >= LOYALTY_OWN_ISSUED &&
-           (int)message->counter <= LOYALTY_OWN_SPENT;
+    if (field->kind != posted_kinds[field->number] ||
+        (field->number == POSTED_COUNTER && field->value > LOYALTY_OWN_SPENT)) {
+        return false;
+    }
+    posted->seen |= 1U << field->number;
+    if (field->kind == FIELD_VARINT) {
+        posted_number_set(field->number, field->value, posted->posting);
+        return true;
+    }
+    if (!id_text_is_valid(field->bytes)) {
+        return false;
+    }
+    posted_text_set(field->number, field->bytes, posted->posting);
+    return true;
+}
+
+static bool posted_read(struct span body, struct posted *posted)
+{
+    struct span rest = body;
+    struct field field = { .number = 0 };
+    enum field_step step = FIELD_READ;
+    size_t before = body.size;
+    while ((step = field_next(&rest, &field)) == FIELD_READ) {
+        if (field.number >= POSTED_COUNT) {
+            posted->unknown_bytes += before - rest.size;
+        } else if (!posted_field_read(&field, posted)) {
+            return false;
+        }
+        before = rest.size;
+    }
+    return step == FIELD_END && (posted->seen & POSTED_REQUIRED) == POSTED_REQUIRED;
+}
+
+static bool posting_is_in_range(const struct loyalty_posting *posting)
+{
+    return posting->points != 0 && posting->points >= -LIMIT_AMOUNT &&
+           posting->points <= LIMIT_AMOUNT && posting->balance_after >= 0 &&
+           posting->balance_after <= LIMIT_AMOUNT && posting->number >= 1;
 }
 
 /* Earnings and grants come from what is issued, spendings go to what is spent, reversals name
  * what they take back. */
-static bool posted_fits_kind(const Kith__V1__PointsPosted *message, enum loyalty_kind kind)
+static bool posting_fits_kind(const struct loyalty_posting *posting)
 {
-    bool issued = (int)message->counter == LOYALTY_OWN_ISSUED;
-    bool reverses = message->has_reverses && message->reverses > 0;
-    switch (kind) {
+    bool issued = posting->counter == LOYALTY_OWN_ISSUED;
+    bool reverses = posting->reverses > 0;
+    bool has_reference = posting->reference.size > 0;
+    switch (posting->kind) {
     case LOYALTY_EARNED:
-        return message->points > 0 && issued && !reverses && message->reference == NULL;
+        return posting->points > 0 && issued && !reverses && !has_reference;
     case LOYALTY_GRANTED:
-        return message->points > 0 && issued && !reverses;
+        return posting->points > 0 && issued && !reverses;
     case LOYALTY_SPENT:
-        return message->points < 0 && !issued && !reverses;
+        return posting->points < 0 && !issued && !reverses;
     case LOYALTY_REVERSED:
-        return (message->points < 0) == issued && reverses && message->reference == NULL;
+        return (posting->points < 0) == issued && reverses && !has_reference;
     }
     return false;
 }
 
-enum status loyalty_posting_decode(const struct fact *fact, struct arena *arena,
-                                   struct loyalty_posting *posting)
+enum status loyalty_posting_decode(const struct fact *fact, struct loyalty_posting *posting)
 {
-    enum loyalty_kind kind = LOYALTY_EARNED;
-    if (!kind_of_type(fact->type, &kind) || !fact->has_customer ||
-        fact->subject.bytes.size > LOYALTY_SUBJECT_BYTES) {
+    struct loyalty_posting decoded = { .customer = fact->customer };
+    struct posted posted = { .posting = &decoded };
+    if (!kind_of_type(fact->type, &decoded.kind) || !fact->has_customer ||
+        fact->subject.bytes.size > LOYALTY_SUBJECT_BYTES || !posted_read(fact->body, &posted)) {
         return STATUS_CORRUPT;
     }
-    const Kith__V1__PointsPosted *message =
-        pb_unpack(&kith__v1__points_posted__descriptor, arena, fact->body);
-    if (message == NULL || !posted_is_whole(message) || !posted_is_in_range(message) ||
-        !posted_fits_kind(message, kind)) {
+    /* A field that stands twice and a number in more bytes than it takes are seen by the size
+     * that all has when it is written again. */
+    if (!posting_is_in_range(&decoded) || !posting_fits_kind(&decoded) ||
+        posted_size(&decoded) + posted.unknown_bytes != fact->body.size) {
         return STATUS_CORRUPT;
     }
-    struct span programme = pb_text(message->programme);
-    if (!id_text_is_valid(programme) || !text_is_optional_id(message->source) ||
-        !text_is_optional_id(message->event_id) || !text_is_optional_id(message->reference)) {
-        return STATUS_CORRUPT;
-    }
-    *posting = (struct loyalty_posting){
-        .kind = kind,
-        .programme = loyalty_name_of(programme),
-        .customer = fact->customer,
-        .subject = loyalty_subject_of(fact->subject),
-        .points = message->points,
-        .balance_after = message->balance_after,
-        .number = message->number,
-        .counter = (enum loyalty_own_kind)message->counter,
-        .occurred_at_ms = message->occurred_at_ms,
-        .source = pb_text(message->source),
-        .event_id = pb_text(message->event_id),
-        .reverses = message->has_reverses ? message->reverses : 0,
-        .reference = pb_text(message->reference),
-    };
+    decoded.subject = loyalty_subject_of(fact->subject);
+    *posting = decoded;
     return STATUS_OK;
 }
 

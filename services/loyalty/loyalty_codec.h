@@ -3,7 +3,7 @@
  * replies stand in loyalty_request.h.
  *
  * Decoding gives a whole struct or nothing. Spans point into the arena, which the caller
- * resets before.
+ * resets before, or where there is none into the bytes that were decoded.
  */
 #ifndef KITH_LOYALTY_CODEC_H
 #define KITH_LOYALTY_CODEC_H
@@ -21,7 +21,7 @@ void loyalty_posting_encode(const struct loyalty_posting *posting, struct buffer
 /* The type of the fact that says a posting of this kind. */
 uint32_t loyalty_posting_type(enum loyalty_kind kind);
 /* STATUS_CORRUPT: not a fact of the ledger's four types, or values that no ledger wrote. */
-MUST_USE enum status loyalty_posting_decode(const struct fact *fact, struct arena *arena,
+MUST_USE enum status loyalty_posting_decode(const struct fact *fact,
                                             struct loyalty_posting *posting);
 
 /* Private records: a customer's first event. */

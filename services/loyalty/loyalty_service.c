@@ -228,7 +228,7 @@ static void loyalty_evolve(void *service, const struct change *change, const str
         return;
     }
     struct loyalty_posting posting = { 0 };
-    enum status status = loyalty_posting_decode(fact, &loyalty->evolved, &posting);
+    enum status status = loyalty_posting_decode(fact, &posting);
     assert(status == STATUS_OK);
     struct loyalty_posted posted = { &posting, fact->seq, fact->recorded_at_ms, loyalty->found };
     loyalty_core_posting_evolve(change, &posted);

@@ -349,7 +349,7 @@ START_TEST(an_event_earns_in_each_programme_and_its_facts_say_all)
     ck_assert_uint_eq(fact->version, 1);
     ck_assert(span_equal(fact->subject.bytes, span_of_text("ann")));
     struct loyalty_posting posting = { .points = 0 };
-    ck_assert_int_eq(loyalty_posting_decode(fact, &arena, &posting), STATUS_OK);
+    ck_assert_int_eq(loyalty_posting_decode(fact, &posting), STATUS_OK);
     ck_assert_int_eq(posting.points, 12);
     ck_assert_int_eq(posting.balance_after, 12);
     ck_assert_int_eq(posting.occurred_at_ms, NOW_MS - 1000);
@@ -493,8 +493,7 @@ START_TEST(postings_of_a_batch_see_those_before_and_are_refused_one_by_one)
     ck_assert_msg(span_equal(granted->subject.bytes, span_of_text("zoe")),
                   "who never earned is named by who grants");
     struct loyalty_posting posting = { .points = 0 };
-    ck_assert_int_eq(loyalty_posting_decode(&turn.kept[before + 3].fact, &arena, &posting),
-                     STATUS_OK);
+    ck_assert_int_eq(loyalty_posting_decode(&turn.kept[before + 3].fact, &posting), STATUS_OK);
     ck_assert(span_equal(posting.reference, span_of_text("ticket 9")));
     ck_assert_str_eq(posting.programme.text, "travel");
     ck_assert_int_eq(balance("zoe", "bonus"), 1);
