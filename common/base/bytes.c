@@ -8,14 +8,6 @@
 /* Small enough for a key, so that most buffers of keys grow once. */
 #define BUFFER_CAPACITY_LEAST 64
 
-static const uint64_t sign_bit = UINT64_C(1) << 63;
-
-struct span span_of(const void *data, size_t size)
-{
-    assert(data != NULL || size == 0);
-    return (struct span){ .data = data, .size = size };
-}
-
 struct span span_of_text(const char *text)
 {
     return span_of(text, strlen(text));
@@ -89,54 +81,6 @@ enum status buffer_append(struct buffer *buffer, struct span bytes)
         buffer->size += bytes.size;
     }
     return STATUS_OK;
-}
-
-struct span buffer_span(const struct buffer *buffer)
-{
-    return span_of(buffer->data, buffer->size);
-}
-
-void be16_put(uint8_t *out, uint16_t value)
-{
-    out[0] = (uint8_t)(value >> 8);
-    out[1] = (uint8_t)(value & 0xff);
-}
-
-void be32_put(uint8_t *out, uint32_t value)
-{
-    be16_put(out, (uint16_t)(value >> 16));
-    be16_put(out + 2, (uint16_t)(value & 0xffff));
-}
-
-void be64_put(uint8_t *out, uint64_t value)
-{
-    be32_put(out, (uint32_t)(value >> 32));
-    be32_put(out + 4, (uint32_t)(value & 0xffffffff));
-}
-
-uint16_t be16_get(const uint8_t *in)
-{
-    return (uint16_t)(((unsigned)in[0] << 8) | in[1]);
-}
-
-uint32_t be32_get(const uint8_t *in)
-{
-    return ((uint32_t)be16_get(in) << 16) | be16_get(in + 2);
-}
-
-uint64_t be64_get(const uint8_t *in)
-{
-    return ((uint64_t)be32_get(in) << 32) | be32_get(in + 4);
-}
-
-void be_time_put(uint8_t *out, int64_t at_ms)
-{
-    be64_put(out, (uint64_t)at_ms ^ sign_bit);
-}
-
-int64_t be_time_get(const uint8_t *in)
-{
-    return (int64_t)(be64_get(in) ^ sign_bit);
 }
 
 void hex_encode(struct span bytes, char *out)
