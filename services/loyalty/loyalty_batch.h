@@ -27,7 +27,7 @@ struct loyalty_batch {
     bool all_or_nothing;
 };
 
-/* Items and what they point to lie in `arena`, which the caller resets before.
+/* Items lie in `arena`, which the caller resets before, and point into `body`.
  * STATUS_MALFORMED: with a violation for each faulty field, and nothing of the batch counts. */
 MUST_USE enum status loyalty_batch_decode(struct span body, struct arena *arena,
                                           struct loyalty_batch *batch, struct refusal *refusal);

@@ -161,6 +161,22 @@ START_TEST(bytes_that_are_no_batch_are_refused)
     struct span broken = span_of_text("\x0a\x7fx");
     ck_assert_int_eq(loyalty_batch_decode(broken, &codec.arena, &batch, &codec.refusal),
                      STATUS_MALFORMED);
+    const struct span twisted[] = {
+        span_of("\x0a\x04\x08\x02\x08\x02", 6),         /* a kind twice */
+        span_of("\x0a\x03\x0a\x01x", 5),                /* a kind of text */
+        span_of("\x0a\x02\x12\x09", 4),                 /* a customer that is cut short */
+        span_of("\x08\x01", 2),                         /* postings that are a number */
+        span_of("\x0a\x00\x10\x02", 4),                 /* neither all nor nothing */
+        span_of("\x0a\x00\x10\x01\x10\x01", 6),         /* said twice */
+        span_of("\x0a\x00\x12\x01x", 5),                /* said in a text */
+        span_of("\x0a\x07\x08\x82\x80\x80\x80\x10", 8), /* a kind past 32 bits */
+    };
+    for (size_t i = 0; i < sizeof twisted / sizeof twisted[0]; i++) {
+        refusal_init(&codec.refusal);
+        enum status status = loyalty_batch_decode(twisted[i], &codec.arena, &batch, &codec.refusal);
+        ck_assert_msg(status == STATUS_MALFORMED, "row %zu", i);
+        ck_assert_int_eq(codec.refusal.status, STATUS_MALFORMED);
+    }
     uint8_t *hollow = memory_allocate(LIMIT_BODY_BYTES);
     for (size_t i = 0; i < LIMIT_BODY_BYTES; i += 2) {
         hollow[i] = 0x0a; /* a posting without anything, half a million times */
