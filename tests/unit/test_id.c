@@ -113,6 +113,37 @@ START_TEST(a_nul_is_not_clean)
 }
 END_TEST
 
+#define LONG_TEXT_BYTES 27
+
+/* Long texts are looked at by words: what is wrong is seen wherever it stands. */
+START_TEST(a_byte_counts_the_same_at_each_place_of_a_text)
+{
+    uint8_t text[LONG_TEXT_BYTES];
+    for (size_t size = 1; size <= sizeof text; size++) {
+        for (size_t i = 0; i < size * 256; i++) {
+            uint8_t byte = (uint8_t)(i % 256);
+            memset(text, 'a', sizeof text);
+            text[i / 256] = byte;
+            ck_assert_int_eq(text_is_clean(span_of(text, size)), byte >= 0x20 && byte < 0x7f);
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_character_of_three_bytes_is_clean_at_each_place_of_a_text)
+{
+    uint8_t text[LONG_TEXT_BYTES];
+    for (size_t place = 0; place + 3 <= sizeof text; place++) {
+        memset(text, '~', sizeof text);
+        memcpy(text + place, "\xe2\x82\xac", 3);
+        ck_assert(text_is_clean(span_of(text, sizeof text)));
+        ck_assert(!text_is_clean(span_of(text, place + 1)));
+        ck_assert(!text_is_clean(span_of(text, place + 2)));
+        ck_assert(text_is_clean(span_of(text, place + 3)));
+    }
+}
+END_TEST
+
 START_TEST(an_id_from_outside_has_one_to_the_limit_of_bytes)
 {
     char text[LIMIT_ID_BYTES + 1] = { 0 };
@@ -156,6 +187,8 @@ int main(void)
     tcase_add_loop_test(tests, clean_text_is_valid_utf8_without_controls, 0,
                         (int)(sizeof text_rows / sizeof text_rows[0]));
     tcase_add_test(tests, a_nul_is_not_clean);
+    tcase_add_test(tests, a_byte_counts_the_same_at_each_place_of_a_text);
+    tcase_add_test(tests, a_character_of_three_bytes_is_clean_at_each_place_of_a_text);
     tcase_add_test(tests, an_id_from_outside_has_one_to_the_limit_of_bytes);
     tcase_add_test(tests, an_id_from_outside_is_clean);
     tcase_add_test(tests, a_type_is_small_letters_digits_underscores_and_points);
