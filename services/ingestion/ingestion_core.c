@@ -44,7 +44,8 @@ event_judge(const struct view *view, const struct ingestion_candidate *candidate
     }
     return (struct ingestion_verdict){
         .outcome = INGESTION_ACCEPTED,
-        .new_customer = !ingestion_customer_is_known(view, candidate->customer),
+        .new_customer = !candidate->customer_is_known &&
+                        !ingestion_customer_is_known(view, candidate->customer),
     };
 }
 

@@ -34,6 +34,7 @@ struct ingestion_candidate {
     struct ingestion_event_key key;
     struct hash128 content_hash; /* of the bytes as received */
     struct customer_id customer;
+    bool customer_is_known; /* for certain; false: the state says */
 };
 
 struct ingestion_verdict {

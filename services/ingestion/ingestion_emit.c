@@ -16,13 +16,16 @@ enum status ingestion_candidate_decode(struct ingestion *ingestion, struct span 
         assert(status == STATUS_MALFORMED); /* the arena has room for any event */
         return status;
     }
+    struct customer_id customer = customer_id_of(
+        span_of(ingestion->suite_key, sizeof ingestion->suite_key), "customer", event->customer);
+    ingestion_known_expect(&ingestion->known, customer);
     *candidate = (struct ingestion_candidate){
         .event = event,
         .key = ingestion_key_memo_event(&ingestion->memo, event->source, event->id),
         .content_hash = hash128_of_span(bytes),
-        .customer = customer_id_of(span_of(ingestion->suite_key, sizeof ingestion->suite_key),
-                                   "customer", event->customer),
+        .customer = customer,
     };
+    candidate->customer_is_known = ingestion_known_has(&ingestion->known, candidate->customer);
     return STATUS_OK;
 }
 
@@ -46,13 +49,17 @@ uint64_t ingestion_emit_accepted(struct ingestion *ingestion, struct turn *turn,
     enum status status = accepted_event_encode(candidate->event, new_customer,
                                                candidate->content_hash, &ingestion->body);
     assert(status == STATUS_OK);
-    return fact_emit(ingestion, turn,
-                     (struct fact){
-                         .type = FACT_EVENT_ACCEPTED,
-                         .has_customer = true,
-                         .customer = candidate->customer,
-                         .subject = { .key_id = 0, .bytes = candidate->event->customer },
-                     });
+    uint64_t seq = fact_emit(ingestion, turn,
+                             (struct fact){
+                                 .type = FACT_EVENT_ACCEPTED,
+                                 .has_customer = true,
+                                 .customer = candidate->customer,
+                                 .subject = { .key_id = 0, .bytes = candidate->event->customer },
+                             });
+    if (!candidate->customer_is_known) {
+        ingestion_known_add(&ingestion->known, candidate->customer);
+    }
+    return seq;
 }
 
 uint64_t ingestion_emit_quarantined(struct ingestion *ingestion, struct turn *turn,

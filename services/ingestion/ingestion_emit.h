@@ -8,6 +8,7 @@
 #include "common/base/arena.h"
 #include "common/service/service.h"
 #include "services/ingestion/ingestion_codec.h"
+#include "services/ingestion/ingestion_known.h"
 
 /* The service between its calls: configuration, and memory that is used again. */
 struct ingestion {
@@ -20,6 +21,7 @@ struct ingestion {
     struct buffer content;      /* of the entry that is being retried */
     struct refusal refusal;     /* of the item in hand */
     struct ingestion_key_memo memo;
+    struct ingestion_known known;
 };
 
 /* Decodes an event and computes its keys, once. Attributes lie in the item arena until the

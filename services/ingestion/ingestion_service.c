@@ -59,6 +59,7 @@ static void ingestion_close(void **service)
     arena_release(&closing->evolve_arena);
     buffer_release(&closing->body);
     buffer_release(&closing->content);
+    ingestion_known_release(&closing->known);
     free(closing);
 }
 

@@ -375,6 +375,33 @@ START_TEST(an_accepted_fact_says_all_that_its_readers_need)
 }
 END_TEST
 
+static bool fact_has_new_customer(size_t index)
+{
+    struct accepted_event accepted = { .attribute_count = 0 };
+    ck_assert_int_eq(accepted_event_decode(fact_at(index)->body, NULL, &accepted), STATUS_OK);
+    return accepted.new_customer;
+}
+
+/* A service that was started anew remembers nobody and looks into the state. */
+START_TEST(a_customer_is_new_once_remembered_or_not)
+{
+    const struct sample samples[] = {
+        { "1", "anna", WALL_MS, 1, NULL }, { "2", "anna", WALL_MS, 1, NULL },
+        { "3", "bert", WALL_MS, 1, NULL }, { "4", "anna", WALL_MS, 1, NULL },
+        { "5", "bert", WALL_MS, 1, NULL }, { "6", "carl", WALL_MS, 1, NULL },
+    };
+    static const bool is_new[] = { true, false, true, false, false, true };
+    for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
+        if (i % 3 == 0) {
+            ingestion_definition.close(&turn.service);
+            turn.service = service_open(SUITE_CLOCK_WALL);
+        }
+        ingest_one(&samples[i], ACCEPTED, i + 1);
+        ck_assert_int_eq(fact_has_new_customer(i), is_new[i]);
+    }
+}
+END_TEST
+
 START_TEST(what_is_invalid_leaves_nothing)
 {
     const struct sample sample = { "1", "", WALL_MS, 1, NULL };
@@ -617,6 +644,7 @@ int main(void)
     tcase_add_checked_fixture(wall, setup_wall, teardown);
     tcase_add_test(wall, items_of_a_batch_see_those_before_them);
     tcase_add_test(wall, an_accepted_fact_says_all_that_its_readers_need);
+    tcase_add_test(wall, a_customer_is_new_once_remembered_or_not);
     tcase_add_test(wall, what_is_invalid_leaves_nothing);
     tcase_add_test(wall, a_batch_that_is_malformed_leaves_nothing);
     tcase_add_test(wall, a_run_goes_on_batch_by_batch);
