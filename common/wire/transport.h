@@ -47,6 +47,9 @@ struct transport {
     /* Until something can be received, an extra descriptor is readable, or the time is
      * over; a signal may end it early. timeout_ms 0: just look; <0: for ever. */
     void (*wait)(void *context, int64_t timeout_ms);
+    /* Until a request may be there at `server` that was not when `receive` last said so; false:
+     * the time is over. NULL: whoever comes has come already, as where all is in memory. */
+    bool (*linger)(void *context, enum transport_server server, int64_t timeout_us);
     /* Messages dropped so far, for the metrics. */
     uint64_t (*dropped)(void *context);
 };

@@ -9,8 +9,10 @@
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* Envelopes kept for the next message: those of a turn at both servers. */
 #define SPARE_ENVELOPES_MAX (2 * LIMIT_TURN_REQUESTS)
@@ -202,6 +204,20 @@ static void transport_wait(void *context, int64_t timeout_ms)
     assert(result >= 0 || errno == EINTR);
 }
 
+/* A socket's descriptor tells of news since it was last asked for a message in vain. */
+static bool transport_linger(void *context, enum transport_server server, int64_t timeout_us)
+{
+    const struct transport_zmq *transport = context;
+    assert(timeout_us >= 0 && timeout_us < 1000000);
+    int descriptor = -1;
+    size_t size = sizeof descriptor;
+    int result = zmq_getsockopt(transport->servers[server], ZMQ_FD, &descriptor, &size);
+    assert(result == 0);
+    struct pollfd item = { .fd = descriptor, .events = POLLIN };
+    const struct timespec timeout = { .tv_nsec = (long)timeout_us * 1000 };
+    return ppoll(&item, 1, &timeout, NULL) > 0; /* a signal ends it like the time */
+}
+
 static uint64_t transport_dropped(void *context)
 {
     const struct transport_zmq *transport = context;
@@ -319,6 +335,7 @@ struct transport transport_of_zmq(struct transport_zmq *transport)
         .peer_receive = transport_peer_receive,
         .message_release = transport_message_release,
         .wait = transport_wait,
+        .linger = transport_linger,
         .dropped = transport_dropped,
     };
 }

@@ -394,11 +394,13 @@ void reply_header_encode(const struct reply_header *header, struct buffer *out)
 void reply_header_compose(struct span stored, uint64_t request_id, struct buffer *out)
 {
     /* The fields of a message may stand in any order, so the id goes last. */
-    Kith__V1__ReplyHeader message = KITH__V1__REPLY_HEADER__INIT;
-    message.has_request_id = true;
-    message.request_id = request_id;
+    uint8_t field[1 + FIELD_VARINT_BYTES_MAX];
+    struct field_writer writer = { .out = field };
+    field_put_unsigned(&writer, REPLY_ID, request_id);
+    assert(stored.size + writer.size <= LIMIT_HEADER_BYTES);
     buffer_clear(out);
     enum status status = buffer_append(out, stored);
     assert(status == STATUS_OK);
-    header_pack(&message.base, out);
+    status = buffer_append(out, span_of(field, writer.size));
+    assert(status == STATUS_OK);
 }

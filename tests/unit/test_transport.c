@@ -478,6 +478,26 @@ START_TEST(a_wait_ends_when_a_descriptor_is_readable)
 }
 END_TEST
 
+START_TEST(a_request_ends_a_linger_and_its_time_does)
+{
+    struct fixture fixture;
+    fixture_open(&fixture);
+    const struct transport *transport = &fixture.transport;
+    struct message message = { 0 };
+    ck_assert(!transport->receive(transport->context, TRANSPORT_FEED, &message));
+    ck_assert(!transport->linger(transport->context, TRANSPORT_FEED, 1));
+    ck_assert(transport->peer_send(transport->context, 0, BYTES("ask"), BYTES("what")));
+    while (!transport->receive(transport->context, TRANSPORT_COMMAND, &message)) {
+        /* Check's own time-out ends a test in which none of these does. */
+        while (!transport->linger(transport->context, TRANSPORT_COMMAND, 999999)) {
+        }
+    }
+    ck_assert(span_equal(message.body, BYTES("what")));
+    message_drop(&fixture, &message);
+    fixture_close(&fixture);
+}
+END_TEST
+
 START_TEST(a_wait_ends_when_another_process_writes)
 {
     struct fixture fixture;
@@ -606,6 +626,7 @@ static void peers_add(TCase *tcase)
     tcase_add_test(tcase, a_peer_that_does_not_read_is_given_up_and_not_waited_for);
     tcase_add_test(tcase, all_replies_that_one_connection_awaits_fit_at_once);
     tcase_add_test(tcase, a_wait_ends_when_a_descriptor_is_readable);
+    tcase_add_test(tcase, a_request_ends_a_linger_and_its_time_does);
     tcase_add_test(tcase, a_wait_ends_when_another_process_writes);
     tcase_add_test(tcase, a_peer_need_not_be_there_yet);
     tcase_add_test(tcase, what_cannot_be_opened_leaves_nothing_behind);
