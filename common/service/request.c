@@ -304,14 +304,19 @@ static bool message_take(struct shell *shell, const struct message *message)
     return true;
 }
 
+static bool has_room(const struct shell *shell)
+{
+    return shell->outgoing_count < LIMIT_TURN_REQUESTS &&
+           shell->outgoing_count < shell->options.limits->turn_requests_max &&
+           !turn_is_full(&shell->turn);
+}
+
 bool requests_take(struct shell *shell, size_t slice_bytes)
 {
     const struct transport *transport = shell->options.transport;
     size_t taken_bytes = 0;
     bool took = false;
-    while (taken_bytes < slice_bytes && shell->outgoing_count < LIMIT_TURN_REQUESTS &&
-           shell->outgoing_count < shell->options.limits->turn_requests_max &&
-           !turn_is_full(&shell->turn)) {
+    while (taken_bytes < slice_bytes && has_room(shell)) {
         if (!shell->has_waiting) {
             shell->has_waiting =
                 transport->receive(transport->context, TRANSPORT_COMMAND, &shell->waiting);
@@ -330,14 +335,46 @@ bool requests_take(struct shell *shell, size_t slice_bytes)
     return took;
 }
 
-void replies_send(struct shell *shell)
+bool requests_await(struct shell *shell)
 {
     const struct transport *transport = shell->options.transport;
-    for (size_t i = 0; i < shell->outgoing_count; i++) {
+    bool will_sync = shell->turn.begun || shell->turn.block_count > 0;
+    return transport->linger != NULL && shell->answered_before >= CROWD_LEAST && will_sync &&
+           has_room(shell) && !shell->has_waiting &&
+           transport->linger(transport->context, TRANSPORT_COMMAND, CROWD_WAIT_US);
+}
+
+static bool route_equal(const struct route *a, const struct route *b)
+{
+    return a->server == b->server &&
+           span_equal(span_of(a->bytes, a->size), span_of(b->bytes, b->size));
+}
+
+/* Sends what goes to the peer of the reply at `first`, from there on. */
+static void peer_replies_send(struct shell *shell, size_t first, bool sent[LIMIT_TURN_REQUESTS])
+{
+    const struct transport *transport = shell->options.transport;
+    for (size_t i = first; i < shell->outgoing_count; i++) {
         const struct outgoing *out = &shell->outgoing[i];
+        if (sent[i] || !route_equal(&out->route, &shell->outgoing[first].route)) {
+            continue;
+        }
         /* Dropped and counted when the peer takes no more: its retry fetches it by key. */
         (void)transport->reply(transport->context, &out->route, buffer_span(&out->header),
                                buffer_span(&out->body));
+        sent[i] = true;
     }
+}
+
+/* Peer by peer: what stands side by side for one connection leaves with one write. */
+void replies_send(struct shell *shell)
+{
+    bool sent[LIMIT_TURN_REQUESTS] = { false };
+    for (size_t i = 0; i < shell->outgoing_count; i++) {
+        if (!sent[i]) {
+            peer_replies_send(shell, i, sent);
+        }
+    }
+    shell->answered_before = shell->outgoing_count;
     shell->outgoing_count = 0;
 }

@@ -217,6 +217,7 @@ static void checkpoint_done(struct shell *shell)
     }
 }
 
+/* A piece more of the checkpoint that runs; begins one that is wanted. */
 static enum status checkpoint_consider(struct shell *shell)
 {
     struct store *store = shell->options.store;
@@ -234,7 +235,8 @@ static enum status checkpoint_consider(struct shell *shell)
     if (status == STATUS_OK && !store_checkpoint_running(store)) {
         checkpoint_done(shell);
     }
-    return status;
+    /* What the piece has written is seen from here on. */
+    return status == STATUS_OK ? store_turn_end(store) : status;
 }
 
 /* ---- the turn */
@@ -272,6 +274,7 @@ static void inputs_apply(struct shell *shell)
     size_t turn_bytes = space_turn_bytes(shell);
     size_t slice = turn_bytes / 4 < TURN_SLICE_BYTES ? turn_bytes / 4 : TURN_SLICE_BYTES;
     bool more = true;
+    unsigned waits_left = LIMIT_TURN_REQUESTS;
     bool took_effects = effects_take(shell);
     (void)time_settle(shell, time_of_command(shell));
     while (more && turn->input_bytes < turn_bytes && turn->tick_facts < LIMIT_TURN_TICK_FACTS) {
@@ -279,6 +282,10 @@ static void inputs_apply(struct shell *shell)
         bool took_facts = feeds_take(shell, slice);
         more = took_requests || took_facts || took_effects;
         took_effects = false;
+        if (!more && waits_left > 0) {
+            waits_left -= 1;
+            more = requests_await(shell);
+        }
     }
     time_follow(shell);
     park_ask(shell);
@@ -325,10 +332,7 @@ enum status shell_turn(struct shell *shell)
     feed_requests_take(shell);
     feeds_ask(shell);
     status = store_turn_end(shell->options.store);
-    if (status == STATUS_OK) {
-        status = checkpoint_consider(shell);
-    }
-    return status == STATUS_OK ? store_turn_end(shell->options.store) : status;
+    return status == STATUS_OK ? checkpoint_consider(shell) : status;
 }
 
 static void wait_until(int64_t *wait_ms, int64_t now_ms, int64_t at_ms)

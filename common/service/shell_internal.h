@@ -30,6 +30,10 @@
 /* Positions folded without effect before a block is written for the cursor alone. */
 #define CURSOR_IDLE_MAX 100000
 #define READERS_CHECK_MS 10000
+/* Where a turn has answered so many, it is worth to wait so long, at a time, for those who ask
+ * again: a sync costs ten times as much, whoever is in it. */
+#define CROWD_LEAST 8
+#define CROWD_WAIT_US 100
 #define SPACE_CHECK_MS 1000
 
 /* ---- the shell's own tables: numbers for ever */
@@ -122,6 +126,7 @@ struct shell {
     struct turn turn;
     size_t outgoing_count;
     struct outgoing outgoing[LIMIT_TURN_REQUESTS];
+    size_t answered_before; /* by the turn before this one */
     struct message waiting; /* a request that could not be decided yet: ticks first */
     bool has_waiting;
     struct park *park;
@@ -183,6 +188,9 @@ bool ledger_fact_evolve(const struct change *change, const struct fact *fact);
 /* ---- request.c */
 /* Takes commands and questions until a slice is full. True: took something. */
 bool requests_take(struct shell *shell, size_t slice_bytes);
+/* When nothing waits any more: where many ask, those who were answered just now soon ask again,
+ * and may still be taken before the sync. True: somebody came. */
+bool requests_await(struct shell *shell);
 void replies_send(struct shell *shell);
 
 /* Runs the handler and makes its reply the newest outgoing one. */

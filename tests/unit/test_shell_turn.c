@@ -1,4 +1,5 @@
 /* link: kith_test_support common_service lmdb */
+#include "common/service/shell_internal.h"
 #include "common/store/store_internal.h"
 #include "tests/unit/shell_fixture.h"
 
@@ -51,6 +52,109 @@ START_TEST(a_turn_takes_so_many_bytes_and_no_more)
         ck_assert_uint_eq(hear_all(&bench), 1);
     }
     free(bytes);
+    bench_end(&bench);
+}
+END_TEST
+
+/* ---- many who ask at once */
+
+/* Stands in for those who ask again while a turn waits for them. */
+static struct {
+    struct bench *bench;
+    int coming; /* how many will still ask, one each time */
+    unsigned waits;
+} crowd;
+
+static bool crowd_linger(void *context, enum transport_server server, int64_t timeout_us)
+{
+    char key[16];
+    (void)context;
+    ck_assert_int_eq(server, TRANSPORT_COMMAND);
+    ck_assert_int_gt(timeout_us, 0);
+    crowd.waits += 1;
+    if (crowd.coming == 0) {
+        return false;
+    }
+    crowd.coming -= 1;
+    (void)snprintf(key, sizeof key, "c%u", crowd.waits);
+    send_add(crowd.bench, key, "anna", 1);
+    return true;
+}
+
+/* After a turn that has answered `before`, one that finds a request and in which `coming` more
+ * come. Returns how many it answered. */
+static size_t crowd_turn(struct bench *bench, int before, int coming)
+{
+    bench_begin(bench, &(struct toy_node_options){ 0 });
+    send_adds(bench, before);
+    toy_node_turn(&bench->node);
+    ck_assert_uint_eq(hear_all(bench), (size_t)before);
+    crowd.bench = bench;
+    crowd.coming = coming;
+    crowd.waits = 0;
+    bench->node.transport.linger = crowd_linger;
+    send_add(bench, "first", "anna", 1);
+    toy_node_turn(&bench->node);
+    return hear_all(bench);
+}
+
+START_TEST(where_many_ask_a_turn_waits_for_who_asks_again)
+{
+    struct bench bench;
+    ck_assert_uint_eq(crowd_turn(&bench, CROWD_LEAST, 5), 6);
+    ck_assert_uint_eq(crowd.waits, 6);
+    ck_assert_uint_eq(blocks_of(&bench), 2);
+    bench_agrees(&bench);
+    bench_end(&bench);
+}
+END_TEST
+
+START_TEST(where_few_ask_no_turn_waits)
+{
+    struct bench bench;
+    ck_assert_uint_eq(crowd_turn(&bench, CROWD_LEAST - 1, 5), 1);
+    ck_assert_uint_eq(crowd.waits, 0);
+    bench_end(&bench);
+}
+END_TEST
+
+START_TEST(a_turn_waits_for_no_more_than_it_takes)
+{
+    struct bench bench;
+    ck_assert_uint_eq(crowd_turn(&bench, CROWD_LEAST, 1000), LIMIT_TURN_REQUESTS);
+    ck_assert_uint_eq(crowd.waits, LIMIT_TURN_REQUESTS - 1);
+    bench_end(&bench);
+}
+END_TEST
+
+START_TEST(a_turn_with_nothing_to_sync_waits_for_nobody)
+{
+    struct bench bench;
+    (void)crowd_turn(&bench, CROWD_LEAST, CROWD_LEAST - 1);
+    crowd.waits = 0;
+    (void)get(&bench, "anna");
+    ck_assert_uint_eq(crowd.waits, 0);
+    bench_end(&bench);
+}
+END_TEST
+
+static bool deaf_linger(void *context, enum transport_server server, int64_t timeout_us)
+{
+    (void)context;
+    (void)server;
+    (void)timeout_us;
+    crowd.waits += 1;
+    return true;
+}
+
+START_TEST(news_without_a_request_do_not_hold_a_turn)
+{
+    struct bench bench;
+    (void)crowd_turn(&bench, CROWD_LEAST, CROWD_LEAST - 1);
+    bench.node.transport.linger = deaf_linger;
+    crowd.waits = 0;
+    ck_assert_int_eq(add(&bench, "last", "anna", 1).status, STATUS_OK);
+    ck_assert_uint_eq(crowd.waits, LIMIT_TURN_REQUESTS);
     bench_end(&bench);
 }
 END_TEST
@@ -525,6 +629,11 @@ static Suite *shell_turn_suite(void)
     tcase_add_test(bounds, a_turn_takes_so_many_requests_and_no_more);
     tcase_add_test(bounds, a_turn_may_be_told_to_take_fewer_requests);
     tcase_add_test(bounds, a_turn_takes_so_many_bytes_and_no_more);
+    tcase_add_test(bounds, where_many_ask_a_turn_waits_for_who_asks_again);
+    tcase_add_test(bounds, where_few_ask_no_turn_waits);
+    tcase_add_test(bounds, a_turn_waits_for_no_more_than_it_takes);
+    tcase_add_test(bounds, a_turn_with_nothing_to_sync_waits_for_nobody);
+    tcase_add_test(bounds, news_without_a_request_do_not_hold_a_turn);
     tcase_add_test(bounds, a_turn_makes_as_many_blocks_as_it_needs_in_one_commit);
     tcase_add_test(bounds, outcomes_are_found_in_each_block_of_a_turn);
     tcase_add_test(bounds, facts_that_belong_together_stand_in_one_block);
