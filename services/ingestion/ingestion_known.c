@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 static_assert(sizeof(struct ingestion_known_line) == INGESTION_KNOWN_LINE_BYTES,
               "the ids of a line fill it");
@@ -10,6 +11,8 @@ static_assert(sizeof(struct ingestion_known_line) == INGESTION_KNOWN_LINE_BYTES,
  * customers all have much the same. */
 #define LINE_OFFSET 8
 #define PLACE_OFFSET 7
+
+#define LARGE_PAGE_BYTES ((size_t)2 * 1024 * 1024)
 
 static const struct customer_id nobody = { { 0 } };
 
@@ -45,11 +48,17 @@ static struct customer_id *place_take(struct ingestion_known *known,
 
 static void lines_make(struct ingestion_known *known, size_t line_count)
 {
-    uint8_t *memory =
-        memory_allocate(line_count * sizeof *known->lines + INGESTION_KNOWN_LINE_BYTES);
-    size_t past = (uintptr_t)memory % INGESTION_KNOWN_LINE_BYTES;
+    size_t size = line_count * sizeof *known->lines;
+    size_t border = size < LARGE_PAGE_BYTES ? INGESTION_KNOWN_LINE_BYTES : LARGE_PAGE_BYTES;
+    uint8_t *memory = memory_allocate(size + border);
+    void *lines = memory + border - (uintptr_t)memory % border;
+    if (border == LARGE_PAGE_BYTES) {
+        /* A look goes to any page: with large ones the processor knows where they all are. Only
+         * a hint, and before the memory is touched. */
+        (void)madvise(lines, size, MADV_HUGEPAGE);
+    }
     *known = (struct ingestion_known){
-        .lines = (void *)(memory + INGESTION_KNOWN_LINE_BYTES - past),
+        .lines = lines,
         .line_count = line_count,
         .memory = memory,
     };
