@@ -132,10 +132,11 @@ END_TEST
 
 START_TEST(a_character_of_three_bytes_is_clean_at_each_place_of_a_text)
 {
+    static const uint8_t euro[] = { 0xe2, 0x82, 0xac };
     uint8_t text[LONG_TEXT_BYTES];
-    for (size_t place = 0; place + 3 <= sizeof text; place++) {
+    for (size_t place = 0; place + sizeof euro <= sizeof text; place++) {
         memset(text, '~', sizeof text);
-        memcpy(text + place, "\xe2\x82\xac", 3);
+        memcpy(text + place, euro, sizeof euro);
         ck_assert(text_is_clean(span_of(text, sizeof text)));
         ck_assert(!text_is_clean(span_of(text, place + 1)));
         ck_assert(!text_is_clean(span_of(text, place + 2)));
