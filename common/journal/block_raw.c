@@ -3,27 +3,6 @@
 #include <endian.h>
 #include <string.h>
 
-/* What a field takes when its tag is one byte and its numbers are as short as can be. */
-static size_t shortest_size(const struct field *field)
-{
-    switch (field->kind) {
-    case FIELD_VARINT:
-        return 1 + field_varint_size(field->value);
-    case FIELD_FIXED:
-        return 1 + field->bytes.size;
-    case FIELD_BYTES:
-        return 1 + field_varint_size(field->bytes.size) + field->bytes.size;
-    }
-    return 0;
-}
-
-/* The next field, its number below RAW_FIELDS. */
-static bool field_take(struct span *rest, struct field *field)
-{
-    size_t before = rest->size;
-    return field_next(rest, field) == FIELD_READ && before - rest->size == shortest_size(field);
-}
-
 static bool fixed64_take(const struct field *field, uint64_t *value)
 {
     uint64_t little = 0;
@@ -62,7 +41,7 @@ bool raw_message_decode(const struct raw_shape *shape, struct span bytes, struct
     uint32_t last = 0;
     unsigned present = 0;
     while (rest.size > 0) {
-        if (!field_take(&rest, &field) || field.number <= last) {
+        if (!raw_field_take(&rest, &field) || field.number <= last) {
             return false;
         }
         last = field.number;
@@ -79,7 +58,8 @@ bool raw_item_take(struct span *rest, uint32_t field, struct span *item)
 {
     struct span left = *rest;
     struct field taken = { 0 };
-    if (!field_take(&left, &taken) || taken.number != field || taken.kind != FIELD_BYTES) {
+    if (left.size == 0 || !raw_field_take(&left, &taken) || taken.number != field ||
+        taken.kind != FIELD_BYTES) {
         return false;
     }
     *rest = left;

@@ -53,6 +53,53 @@ struct raw_value {
     struct span bytes;
 };
 
+/* A number in its shortest form: whose last byte says something, or that is one byte. */
+static inline bool raw_varint_take(struct span *rest, uint64_t *value)
+{
+    if (rest->size > 0 && rest->data[0] < 0x80) {
+        *value = rest->data[0];
+        rest->data += 1;
+        rest->size -= 1;
+        return true;
+    }
+    return field_varint_take(rest, value) && rest->data[-1] != 0;
+}
+
+static inline bool raw_bytes_take(struct span *rest, size_t size, struct field *field)
+{
+    if (size > rest->size) {
+        return false;
+    }
+    field->bytes.data = rest->data;
+    field->bytes.size = size;
+    rest->data += size;
+    rest->size -= size;
+    return true;
+}
+
+/* Takes the next field of a message that has one, its tag one byte. Sets what its kind has. */
+static inline bool raw_field_take(struct span *rest, struct field *field)
+{
+    uint8_t tag = rest->data[0];
+    rest->data += 1;
+    rest->size -= 1;
+    field->number = tag >> 3U;
+    uint64_t size = 0;
+    switch (tag & 7U) {
+    case FIELD_WIRE_VARINT:
+        field->kind = FIELD_VARINT;
+        return tag < 0x80 && raw_varint_take(rest, &field->value);
+    case FIELD_WIRE_BYTES:
+        field->kind = FIELD_BYTES;
+        return tag < 0x80 && raw_varint_take(rest, &size) && raw_bytes_take(rest, size, field);
+    case FIELD_WIRE_FIXED64:
+        field->kind = FIELD_FIXED;
+        return tag < 0x80 && raw_bytes_take(rest, sizeof(uint64_t), field);
+    default:
+        return false;
+    }
+}
+
 /* Fills `values`, which the caller has zeroed; its place n is field n. False: the bytes are
  * not such a message. */
 bool raw_message_decode(const struct raw_shape *shape, struct span bytes, struct raw_value *values);

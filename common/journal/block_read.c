@@ -5,21 +5,6 @@
 #include <assert.h>
 #include <string.h>
 
-static const struct raw_shape fact_shape = {
-    .required = 1U << FIELD_FACT_TYPE | 1U << FIELD_FACT_RECORDED_AT_MS,
-    .kinds = { [FIELD_FACT_TYPE] = RAW_U32,
-               [FIELD_FACT_VERSION] = RAW_U32,
-               [FIELD_FACT_RECORDED_AT_MS] = RAW_U64,
-               [FIELD_FACT_CAUSE] = RAW_U64,
-               [FIELD_FACT_CUSTOMER] = RAW_BYTES,
-               [FIELD_FACT_SUBJECT] = RAW_BYTES,
-               [FIELD_FACT_BODY] = RAW_BYTES },
-};
-
-static const struct raw_shape sealed_shape = {
-    .kinds = { [SEALED_KEY_ID] = RAW_U32, [SEALED_BYTES] = RAW_BYTES },
-};
-
 /* What follows the entries. */
 static const struct raw_shape private_tail_shape = {
     .required = 1U << PRIVATE_NOW_MS,
@@ -59,40 +44,90 @@ static const struct raw_shape folded_shape = {
 
 /* ---- facts */
 
-static bool sealed_decode(struct span bytes, struct sealed *sealed)
+/* Decoded as by raw_message_decode, without a table between: facts are read by the million. */
+
+static bool sealed_field_set(struct sealed *sealed, const struct field *field)
 {
-    struct raw_value values[SEALED_FIELDS] = { 0 };
-    if (!raw_message_decode(&sealed_shape, bytes, values)) {
+    switch (field->number) {
+    case SEALED_KEY_ID:
+        sealed->key_id = (uint32_t)field->value;
+        return field->kind == FIELD_VARINT && field->value <= UINT32_MAX;
+    case SEALED_BYTES:
+        sealed->bytes = field->bytes;
+        return field->kind == FIELD_BYTES;
+    default:
         return false;
     }
-    *sealed = (struct sealed){ .key_id = (uint32_t)values[SEALED_KEY_ID].number,
-                               .bytes = values[SEALED_BYTES].bytes };
+}
+
+static bool sealed_decode(struct span bytes, struct sealed *sealed)
+{
+    struct span rest = bytes;
+    struct field field = { 0 };
+    uint32_t last = 0;
+    bool sound = true;
+    while (sound && rest.size > 0) {
+        sound = raw_field_take(&rest, &field) && field.number > last &&
+                sealed_field_set(sealed, &field);
+        last = field.number;
+    }
+    return sound;
+}
+
+static bool customer_decode(const struct field *field, struct fact *fact)
+{
+    if (field->kind != FIELD_BYTES || field->bytes.size != sizeof fact->customer.bytes) {
+        return false;
+    }
+    fact->has_customer = true;
+    memcpy(fact->customer.bytes, field->bytes.data, sizeof fact->customer.bytes);
     return true;
+}
+
+static bool fact_field_set(struct fact *fact, const struct field *field)
+{
+    switch (field->number) {
+    case FIELD_FACT_TYPE:
+        fact->type = (uint32_t)field->value;
+        return field->kind == FIELD_VARINT && field->value <= UINT32_MAX;
+    case FIELD_FACT_VERSION:
+        fact->version = (uint32_t)field->value;
+        return field->kind == FIELD_VARINT && field->value <= UINT32_MAX;
+    case FIELD_FACT_RECORDED_AT_MS:
+        fact->recorded_at_ms = field_signed(field->value);
+        return field->kind == FIELD_VARINT;
+    case FIELD_FACT_CAUSE:
+        fact->cause = field->value;
+        return field->kind == FIELD_VARINT;
+    case FIELD_FACT_CUSTOMER:
+        return customer_decode(field, fact);
+    case FIELD_FACT_SUBJECT:
+        return field->kind == FIELD_BYTES && sealed_decode(field->bytes, &fact->subject);
+    case FIELD_FACT_BODY:
+        fact->body = field->bytes;
+        return field->kind == FIELD_BYTES;
+    default:
+        return false;
+    }
 }
 
 static bool fact_decode(struct span bytes, struct fact *fact)
 {
-    struct raw_value values[FIELD_FACT_COUNT] = { [FIELD_FACT_VERSION] = { .number = 1 } };
-    if (!raw_message_decode(&fact_shape, bytes, values)) {
-        return false;
-    }
-    *fact = (struct fact){
-        .type = (uint32_t)values[FIELD_FACT_TYPE].number,
-        .version = (uint32_t)values[FIELD_FACT_VERSION].number,
-        .recorded_at_ms = field_signed(values[FIELD_FACT_RECORDED_AT_MS].number),
-        .cause = values[FIELD_FACT_CAUSE].number,
-        .body = values[FIELD_FACT_BODY].bytes,
-    };
-    struct span customer = values[FIELD_FACT_CUSTOMER].bytes;
-    if (customer.data != NULL) {
-        if (customer.size != sizeof fact->customer.bytes) {
+    const unsigned required = 1U << FIELD_FACT_TYPE | 1U << FIELD_FACT_RECORDED_AT_MS;
+    struct span rest = bytes;
+    struct field field = { 0 };
+    uint32_t last = 0;
+    unsigned present = 0;
+    fact->version = 1;
+    while (rest.size > 0) {
+        if (!raw_field_take(&rest, &field) || field.number <= last ||
+            !fact_field_set(fact, &field)) {
             return false;
         }
-        fact->has_customer = true;
-        memcpy(fact->customer.bytes, customer.data, sizeof fact->customer.bytes);
+        last = field.number;
+        present |= 1U << last;
     }
-    return fact->type != FACT_NONE && fact->version != 0 &&
-           sealed_decode(values[FIELD_FACT_SUBJECT].bytes, &fact->subject);
+    return (present & required) == required && fact->type != FACT_NONE && fact->version != 0;
 }
 
 static bool facts_fill(const struct block *block, struct fact *facts)
@@ -100,10 +135,10 @@ static bool facts_fill(const struct block *block, struct fact *facts)
     struct span rest = block->public_part;
     for (uint32_t i = 0; i < block->header.count; i++) {
         struct span item = { 0 };
+        facts[i] = (struct fact){ .seq = block->header.first_seq + i };
         if (!raw_item_take(&rest, PUBLIC_FACTS, &item) || !fact_decode(item, &facts[i])) {
             return false;
         }
-        facts[i].seq = block->header.first_seq + i;
     }
     return rest.size == 0;
 }
