@@ -350,6 +350,11 @@ int64_t journal_end_recorded_at_ms(const struct journal *journal)
     return journal->end_recorded_at_ms;
 }
 
+uint64_t journal_written_bytes(const struct journal *journal)
+{
+    return journal->written_bytes;
+}
+
 void journal_space(const struct journal *journal, size_t *used_bytes, size_t *map_bytes)
 {
     MDB_envinfo info = { 0 };
@@ -441,9 +446,11 @@ enum status journal_append(struct journal *journal, const struct block *blocks, 
         return journal_status_of(result);
     }
     struct journal_position end = journal->end;
+    uint64_t written_bytes = 0;
     for (size_t i = 0; i < count && result == MDB_SUCCESS; i++) {
         follows_assert(&end, &blocks[i]);
         result = block_put(journal, txn, &blocks[i]);
+        written_bytes += stored_block_size(&blocks[i]);
         end = block_position(&blocks[i]);
     }
     if (result != MDB_SUCCESS) {
@@ -458,6 +465,8 @@ enum status journal_append(struct journal *journal, const struct block *blocks, 
         return journal_status_of(result);
     }
     journal->end = end;
+    journal_border_note(journal, &end);
+    journal->written_bytes += written_bytes;
     journal->end_recorded_at_ms = blocks[count - 1].header.recorded_at_ms;
     return STATUS_OK;
 }

@@ -43,6 +43,8 @@ uint64_t journal_epoch(const struct journal *journal);
 struct journal_position journal_end(const struct journal *journal);
 /* recorded_at of the newest block, 0 when empty. */
 int64_t journal_end_recorded_at_ms(const struct journal *journal);
+/* Bytes of the blocks that were appended since it was opened. */
+uint64_t journal_written_bytes(const struct journal *journal);
 /* Used and total bytes of the map, for the 80 % watermark and the metrics. */
 void journal_space(const struct journal *journal, size_t *used_bytes, size_t *map_bytes);
 

@@ -136,6 +136,30 @@ enum status stored_block_decode(struct block_key key, MDB_val value, struct bloc
     return STATUS_OK;
 }
 
+/* ---- borders */
+
+bool journal_border_find(const struct journal *journal, const struct journal_position *at,
+                         struct journal_position *border)
+{
+    for (size_t i = 0; i < JOURNAL_BORDERS; i++) {
+        const struct journal_position *known = &journal->borders[i];
+        if (known->block == at->block && known->seq == at->seq) {
+            *border = *known;
+            return true;
+        }
+    }
+    return false;
+}
+
+void journal_border_note(struct journal *journal, const struct journal_position *border)
+{
+    struct journal_position known = { 0 };
+    if (!journal_border_find(journal, border, &known)) {
+        journal->borders[journal->border_next] = *border;
+        journal->border_next = (journal->border_next + 1) % JOURNAL_BORDERS;
+    }
+}
+
 /* ---- meta */
 
 static struct span meta_key(void)

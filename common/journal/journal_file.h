@@ -27,6 +27,8 @@
 
 #define JOURNAL_FORMAT 1
 #define JOURNAL_META_KEY "journal"
+/* Borders of blocks that are remembered: those where readers stand. */
+#define JOURNAL_BORDERS 64
 
 struct journal {
     MDB_env *environment;
@@ -35,6 +37,9 @@ struct journal {
     uint64_t meta_commit;
     struct journal_position end;
     int64_t end_recorded_at_ms;
+    uint64_t written_bytes;
+    struct journal_position borders[JOURNAL_BORDERS]; /* a ring; zeroes are a border too */
+    unsigned border_next;
     uint64_t reserved_to; /* the disk has room for the file up to here */
     bool read_only;
     bool broken; /* a commit failed: what is on disk is unknown to this process */
@@ -70,6 +75,15 @@ struct journal_meta {
 void journal_meta_encode(const struct journal_meta *meta, struct buffer *out);
 /* `meta` looks into `value`. STATUS_CORRUPT; STATUS_REFUSED: a newer format. */
 MUST_USE enum status journal_meta_decode(MDB_val value, struct journal_meta *meta);
+
+/* ---- borders */
+
+/* Remembers a border that was read or written here. Blocks never change: who comes back to it
+ * need not read the block before it once more. */
+void journal_border_note(struct journal *journal, const struct journal_position *border);
+/* The border at (seq, block) of `at`, with its chain. False: it is not remembered. */
+bool journal_border_find(const struct journal *journal, const struct journal_position *at,
+                         struct journal_position *border);
 
 /* ---- reading */
 

@@ -176,6 +176,10 @@ static enum status reading_begin(struct reading *reading, struct journal *journa
     if (status != STATUS_OK) {
         return refusal_set(reading->refusal, status, "the journal cannot be read");
     }
+    /* At the end a block must be read: it says whether it is the one that was written last. */
+    if (after->block < journal->end.block && journal_border_find(journal, after, &reading->at)) {
+        return STATUS_OK;
+    }
     const char *fault = "";
     status = snapshot_border(&reading->snapshot, after, &reading->at, &fault);
     if (status == STATUS_NOT_FOUND) {
@@ -246,6 +250,9 @@ enum status journal_read(struct journal *journal, const struct journal_position 
         }
     }
     snapshot_close(&reading.snapshot);
+    if (reading.on_block) {
+        journal_border_note(journal, &reading.at);
+    }
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
@@ -313,17 +320,27 @@ enum status journal_locate(struct journal *journal, uint64_t seq, struct journal
     return status;
 }
 
-enum status journal_position_check(struct journal *journal, const struct journal_position *position)
+/* STATUS_NOT_FOUND: it is none. */
+static enum status border_read(struct journal *journal, const struct journal_position *at,
+                               struct journal_position *border)
 {
     struct snapshot snapshot = { 0 };
-    enum status status = snapshot_open(journal, &snapshot);
-    if (status != STATUS_OK) {
-        return status;
-    }
     const char *fault = "";
-    struct journal_position border = { 0 };
-    status = snapshot_border(&snapshot, position, &border, &fault);
+    enum status status = snapshot_open(journal, &snapshot);
+    if (status == STATUS_OK) {
+        status = snapshot_border(&snapshot, at, border, &fault);
+    }
     snapshot_close(&snapshot);
+    return status;
+}
+
+enum status journal_position_check(struct journal *journal, const struct journal_position *position)
+{
+    struct journal_position border = { 0 };
+    enum status status = STATUS_OK;
+    if (!journal_border_find(journal, position, &border)) {
+        status = border_read(journal, position, &border);
+    }
     if (status == STATUS_NOT_FOUND ||
         (status == STATUS_OK && !hash256_equal(border.chain, position->chain))) {
         return STATUS_CORRUPT;
