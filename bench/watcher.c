@@ -64,6 +64,16 @@ static void items_take(struct watcher *watcher, bool notes)
     }
 }
 
+/* What a full queue does not take is sent again when it is overdue. */
+static void fetch_send(struct watcher *watcher, int64_t now_ms)
+{
+    if (feed_reader_fetch(watcher->reader, now_ms, /* durable= */ 0, &watcher->header,
+                          &watcher->body)) {
+        (void)channel_send(&watcher->channel, buffer_span(&watcher->header),
+                           buffer_span(&watcher->body));
+    }
+}
+
 void watcher_take(struct watcher *watcher, bool notes)
 {
     int64_t now_ms = bench_now_us() / 1000;
@@ -71,13 +81,11 @@ void watcher_take(struct watcher *watcher, bool notes)
         feed_reader_reply(watcher->reader, now_ms, buffer_span(&watcher->channel.header),
                           buffer_span(&watcher->channel.body));
     }
-    items_take(watcher, notes);
-    /* What a full queue does not take is sent again when it is overdue. */
-    if (feed_reader_fetch(watcher->reader, now_ms, /* durable= */ 0, &watcher->header,
-                          &watcher->body)) {
-        (void)channel_send(&watcher->channel, buffer_span(&watcher->header),
-                           buffer_span(&watcher->body));
+    if (feed_reader_is_behind(watcher->reader)) {
+        fetch_send(watcher, now_ms);
     }
+    items_take(watcher, notes);
+    fetch_send(watcher, now_ms);
 }
 
 int64_t watcher_due_us(const struct watcher *watcher)

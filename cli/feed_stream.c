@@ -79,6 +79,9 @@ static bool reply_take(struct feed_stream *stream, int64_t until_ms)
     }
     feed_reader_reply(stream->reader, suite_monotonic_ms(), buffer_span(&stream->header),
                       buffer_span(&stream->body));
+    if (feed_reader_is_behind(stream->reader)) {
+        fetch_send(stream); /* the next one comes while this one is looked at */
+    }
     return true;
 }
 

@@ -1,6 +1,7 @@
 #include "common/feed/feed_reader.h"
 
 #include "common/base/limits.h"
+#include "common/feed/feed_reply.h"
 #include "common/wire/pb.h"
 #include "kith/v1/feed.pb-c.h"
 
@@ -12,16 +13,17 @@
 
 /* Two replies: one is folded while the next is on its way. */
 #define REPLIES_MAX 2
+/* Memory of a reply that is kept for the next one in any case. */
+#define HELD_BYTES_KEPT ((size_t)64 * 1024)
 #define RETRY_MS 200
 /* Types in one list of a Fetch. */
 #define FETCH_TYPES_MAX 64
 
 struct held_reply {
-    struct held_reply *next;
     struct buffer body;
-    struct arena arena; /* the unpacked reply; its spans look into `body` or here */
-    Kith__V1__FetchReply *message;
-    size_t index; /* the block in hand */
+    struct span rest;     /* of `body`: behind the block in hand */
+    size_t block_count;   /* not passed yet */
+    struct hash256 chain; /* before the next block of `rest` */
 };
 
 struct feed_reader {
@@ -41,8 +43,8 @@ struct feed_reader {
     struct journal_position fetched;
     bool located; /* `fetched` is a block's border; otherwise only its seq counts */
 
-    struct held_reply *oldest;
-    struct held_reply *newest;
+    struct held_reply held[REPLIES_MAX]; /* a ring */
+    size_t held_first;
     size_t held_count;
     size_t held_bytes;
 
@@ -65,18 +67,29 @@ static void cursor_take(struct feed_reader *reader, const struct feed_cursor *cu
     };
 }
 
+/* The nth that is held, the oldest being the first; n == held_count: the next free place. */
+static struct held_reply *held_at(struct feed_reader *reader, size_t n)
+{
+    return &reader->held[(reader->held_first + n) % REPLIES_MAX];
+}
+
+/* Large replies come one after the other while the reader is behind; then their memory is
+ * given back. */
+static void held_clear(struct feed_reader *reader, struct held_reply *held)
+{
+    if (held->body.capacity > HELD_BYTES_KEPT && !feed_reader_is_behind(reader)) {
+        buffer_release(&held->body);
+    }
+    buffer_clear(&held->body);
+}
+
 static void held_drop_oldest(struct feed_reader *reader)
 {
-    struct held_reply *held = reader->oldest;
-    reader->oldest = held->next;
-    if (reader->oldest == NULL) {
-        reader->newest = NULL;
-    }
+    struct held_reply *held = held_at(reader, 0);
+    reader->held_first = (reader->held_first + 1) % REPLIES_MAX;
     reader->held_count -= 1;
     reader->held_bytes -= held->body.size;
-    buffer_release(&held->body);
-    arena_release(&held->arena);
-    free(held);
+    held_clear(reader, held);
 }
 
 void feed_reader_open(struct feed_reader **reader, const struct feed_reader_options *options)
@@ -86,6 +99,9 @@ void feed_reader_open(struct feed_reader **reader, const struct feed_reader_opti
     opened->options = *options;
     (void)snprintf(opened->consumer, sizeof opened->consumer, "%s", options->consumer);
     arena_init(&opened->facts_arena, LIMIT_BLOCK_BYTES * (size_t)PB_ARENA_FACTOR);
+    for (size_t i = 0; i < REPLIES_MAX; i++) {
+        buffer_init(&opened->held[i].body, LIMIT_MESSAGE_BYTES);
+    }
     cursor_take(opened, &options->cursor);
     *reader = opened;
 }
@@ -95,8 +111,8 @@ void feed_reader_close(struct feed_reader **reader)
     if (*reader == NULL) {
         return;
     }
-    while ((*reader)->oldest != NULL) {
-        held_drop_oldest(*reader);
+    for (size_t i = 0; i < REPLIES_MAX; i++) {
+        buffer_release(&(*reader)->held[i].body);
     }
     arena_release(&(*reader)->facts_arena);
     free(*reader);
@@ -105,7 +121,8 @@ void feed_reader_close(struct feed_reader **reader)
 
 void feed_reader_reset(struct feed_reader *reader, const struct feed_cursor *cursor)
 {
-    while (reader->oldest != NULL) {
+    reader->progress.known = false;
+    while (reader->held_count > 0) {
         held_drop_oldest(reader);
     }
     reader->in_block = false;
@@ -113,7 +130,6 @@ void feed_reader_reset(struct feed_reader *reader, const struct feed_cursor *cur
     reader->outstanding = false;
     reader->silent = false;
     reader->fetch_at_ms = 0;
-    reader->progress.known = false;
     cursor_take(reader, cursor);
 }
 
@@ -222,12 +238,12 @@ static void stop(struct feed_reader *reader, const char *what, const char *mend)
     (void)snprintf(reader->stopped, sizeof reader->stopped, "%s; %s", what, mend);
 }
 
-static bool cause_and_epoch_take(struct feed_reader *reader, const Kith__V1__FetchReply *message)
+static bool epoch_take(struct feed_reader *reader, uint64_t epoch)
 {
     if (reader->cursor.epoch == 0) {
-        reader->cursor.epoch = message->epoch;
+        reader->cursor.epoch = epoch;
     }
-    if (message->epoch != reader->cursor.epoch || message->epoch == 0) {
+    if (epoch != reader->cursor.epoch || epoch == 0) {
         stop(reader, "the producer's journal has another epoch",
              "it was restored: see `kith consumer --help`");
         return false;
@@ -237,10 +253,10 @@ static bool cause_and_epoch_take(struct feed_reader *reader, const Kith__V1__Fet
 
 /* Does this block follow from `at`? Then `at` moves behind it. `anywhere`: the first block
  * after a cursor set by hand, whose place the producer has found; it may begin earlier. */
-static bool block_follows(const Kith__V1__FeedBlock *sent, bool anywhere,
+static bool block_follows(const struct feed_reply_block *sent, bool anywhere,
                           struct journal_position *at)
 {
-    struct block block = { .header_bytes = pb_span(sent->header) };
+    struct block block = { .header_bytes = sent->header };
     if (block_header_decode(block.header_bytes, &block.header) != STATUS_OK) {
         return false;
     }
@@ -249,8 +265,8 @@ static bool block_follows(const Kith__V1__FeedBlock *sent, bool anywhere,
         return false;
     }
     block.chain = hash_chain(at->chain, block.header_bytes);
-    if (sent->has_public_part) {
-        block.public_part = pb_span(sent->public_part);
+    if (sent->is_whole) {
+        block.public_part = sent->public_part;
         if (block_check(&block, &at->chain, false) != STATUS_OK) {
             return false;
         }
@@ -260,86 +276,61 @@ static bool block_follows(const Kith__V1__FeedBlock *sent, bool anywhere,
 }
 
 /* Checks every block of the reply; moves `fetched` behind them. */
-static bool blocks_check(struct feed_reader *reader, const Kith__V1__FetchReply *message)
+static bool blocks_check(struct feed_reader *reader, const struct feed_reply *reply,
+                         struct held_reply *held)
 {
     struct journal_position at = reader->fetched;
-    if (message->n_blocks == 0) {
+    if (reply->block_count == 0) {
         return true;
     }
-    if (message->chain_before.len != sizeof at.chain.bytes) {
+    if (reply->chain_before.size != sizeof held->chain.bytes) {
         return false;
     }
-    if (!reader->located) {
-        memcpy(at.chain.bytes, message->chain_before.data, sizeof at.chain.bytes);
-    }
-    if (memcmp(at.chain.bytes, message->chain_before.data, sizeof at.chain.bytes) != 0) {
+    memcpy(held->chain.bytes, reply->chain_before.data, sizeof held->chain.bytes);
+    if (reader->located && !hash256_equal(at.chain, held->chain)) {
         return false;
     }
-    for (size_t i = 0; i < message->n_blocks; i++) {
-        if (!block_follows(message->blocks[i], i == 0 && !reader->located, &at)) {
+    at.chain = held->chain;
+    bool anywhere = !reader->located;
+    struct span rest = held->rest;
+    struct feed_reply_block sent = { .is_whole = false };
+    while (feed_reply_block_take(&rest, &sent)) {
+        if (!block_follows(&sent, anywhere, &at)) {
             return false;
         }
+        anywhere = false;
     }
     reader->fetched = at;
     reader->located = true;
     return true;
 }
 
-static void progress_take(struct feed_reader *reader, const Kith__V1__FetchReply *message)
-{
-    struct feed_progress *progress = &reader->progress;
-    progress->known = true;
-    progress->end = message->end;
-    progress->end_recorded_at_ms = message->end_recorded_at_ms;
-    progress->has_settled = message->has_settled_cause && message->has_settled_at_ms;
-    progress->settled =
-        (struct feed_moment){ .cause = message->settled_cause, .at_ms = message->settled_at_ms };
-    progress->input_count = 0;
-    for (size_t i = 0; i < message->n_inputs && progress->input_count < LIMIT_FEEDS; i++) {
-        const Kith__V1__Position *input = message->inputs[i];
-        if (input->feed == NULL) {
-            continue;
-        }
-        size_t at = progress->input_count++;
-        (void)snprintf(progress->inputs[at].feed.name, sizeof progress->inputs[at].feed.name, "%s",
-                       input->feed);
-        progress->inputs[at].feed.shard = input->shard;
-        progress->inputs[at].seq = input->seq;
-    }
-}
-
 /* False: it is no FetchReply. */
 static bool reply_hold(struct feed_reader *reader, struct span body)
 {
-    struct held_reply *held = memory_allocate(sizeof *held);
-    buffer_init(&held->body, LIMIT_MESSAGE_BYTES);
-    arena_init(&held->arena, body.size * PB_ARENA_FACTOR + PB_ARENA_LEAST);
-    if (buffer_append(&held->body, body) == STATUS_OK) {
-        held->message =
-            pb_unpack(&kith__v1__fetch_reply__descriptor, &held->arena, buffer_span(&held->body));
+    struct held_reply *held = held_at(reader, reader->held_count);
+    struct feed_reply reply = { .epoch = 0 };
+    assert(reader->held_count < REPLIES_MAX);
+    if (buffer_append(&held->body, body) != STATUS_OK ||
+        !feed_reply_decode(buffer_span(&held->body), &reply)) {
+        held_clear(reader, held);
+        return false;
     }
-    bool is_reply = held->message != NULL;
-    bool sound = is_reply && cause_and_epoch_take(reader, held->message);
-    if (sound && !blocks_check(reader, held->message)) {
+    held->rest = buffer_span(&held->body);
+    held->block_count = reply.block_count;
+    bool sound = epoch_take(reader, reply.epoch);
+    if (sound && !blocks_check(reader, &reply, held)) {
         stop(reader, "DATA_LOSS: a block does not follow from what was folded before",
              "see `kith consumer --help`");
         sound = false;
     }
     if (sound) {
-        progress_take(reader, held->message);
+        reader->progress = reply.progress;
     }
-    if (!sound || held->message->n_blocks == 0) {
-        buffer_release(&held->body);
-        arena_release(&held->arena);
-        free(held);
-        return is_reply;
+    if (!sound || reply.block_count == 0) {
+        held_clear(reader, held);
+        return true;
     }
-    if (reader->newest == NULL) {
-        reader->oldest = held;
-    } else {
-        reader->newest->next = held;
-    }
-    reader->newest = held;
     reader->held_count += 1;
     reader->held_bytes += held->body.size;
     return true;
@@ -393,9 +384,9 @@ static void block_leave(struct feed_reader *reader)
         reader->cursor.to = after.seq;
     }
     reader->in_block = false;
-    struct held_reply *held = reader->oldest;
-    held->index += 1;
-    if (held->index == held->message->n_blocks) {
+    struct held_reply *held = held_at(reader, 0);
+    held->block_count -= 1;
+    if (held->block_count == 0) {
         held_drop_oldest(reader);
     }
 }
@@ -403,23 +394,21 @@ static void block_leave(struct feed_reader *reader)
 /* Makes the oldest held block the one in hand. False: its facts cannot be decoded. */
 static bool block_open(struct feed_reader *reader)
 {
-    const struct held_reply *held = reader->oldest;
-    const Kith__V1__FeedBlock *sent = held->message->blocks[held->index];
+    struct held_reply *held = held_at(reader, 0);
+    struct feed_reply_block sent = { .is_whole = false };
+    bool is_there = feed_reply_block_take(&held->rest, &sent);
     struct block *block = &reader->block;
-    struct hash256 before = reader->cursor.chain;
-    if (held->index == 0) {
-        memcpy(before.bytes, held->message->chain_before.data, sizeof before.bytes);
-    }
-    *block = (struct block){ .header_bytes = pb_span(sent->header) };
+    *block = (struct block){ .header_bytes = sent.header };
     enum status status = block_header_decode(block->header_bytes, &block->header);
-    assert(status == STATUS_OK); /* block_follows decoded it */
-    block->chain = hash_chain(before, block->header_bytes);
+    assert(is_there && status == STATUS_OK); /* blocks_check has seen it */
+    held->chain = hash_chain(held->chain, block->header_bytes);
+    block->chain = held->chain;
     reader->facts = (struct block_facts){ 0 };
     reader->in_block = true;
-    if (!sent->has_public_part) {
+    if (!sent.is_whole) {
         return true;
     }
-    block->public_part = pb_span(sent->public_part);
+    block->public_part = sent.public_part;
     arena_reset(&reader->facts_arena);
     return block_facts_decode(block, &reader->facts_arena, &reader->facts) == STATUS_OK;
 }
@@ -427,7 +416,7 @@ static bool block_open(struct feed_reader *reader)
 /* Puts a block in hand that has a fact beyond the cursor. False: none is held. */
 static bool block_enter(struct feed_reader *reader)
 {
-    while (!reader->in_block && reader->oldest != NULL && reader->stopped[0] == '\0') {
+    while (!reader->in_block && reader->held_count > 0 && reader->stopped[0] == '\0') {
         if (!block_open(reader)) {
             stop(reader, "DATA_LOSS: a block's facts cannot be decoded",
                  "see `kith consumer --help`");
@@ -515,8 +504,13 @@ const struct feed_progress *feed_reader_progress(const struct feed_reader *reade
 
 bool feed_reader_at_end(const struct feed_reader *reader)
 {
-    return reader->progress.known && reader->oldest == NULL &&
+    return reader->progress.known && reader->held_count == 0 &&
            reader->cursor.to >= reader->progress.end;
+}
+
+bool feed_reader_is_behind(const struct feed_reader *reader)
+{
+    return reader->progress.known && reader->fetched.seq < reader->progress.end;
 }
 
 bool feed_reader_at_stop(const struct feed_reader *reader)

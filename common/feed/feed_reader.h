@@ -94,6 +94,9 @@ const struct feed_cursor *feed_reader_cursor(const struct feed_reader *reader);
 const struct feed_progress *feed_reader_progress(const struct feed_reader *reader);
 /* Everything that the producer had at its last reply is passed. */
 bool feed_reader_at_end(const struct feed_reader *reader);
+/* At its last reply the producer had more than it sent: the next Fetch is answered at once, and
+ * who sends it before folding what came does not wait for it. */
+bool feed_reader_is_behind(const struct feed_reader *reader);
 /* The bound that the options set is reached: nothing more will be handed out. */
 bool feed_reader_at_stop(const struct feed_reader *reader);
 /* A Fetch was not answered in its time, and none was since: the producer is not there. */

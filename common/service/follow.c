@@ -314,17 +314,22 @@ void time_follow(struct shell *shell)
 
 /* ---- asking and receiving */
 
-void feeds_ask(struct shell *shell)
+static void feed_ask(struct shell *shell, unsigned i)
 {
     const struct transport *transport = shell->options.transport;
     int64_t now = shell->options.clock.monotonic_ms(shell->options.clock.context);
+    if (feed_reader_fetch(shell->readers[i], now, shell->durable[i].to, &shell->scratch_header,
+                          &shell->scratch_body)) {
+        /* One that the socket does not take is sent again when its time is over. */
+        (void)transport->peer_send(transport->context, i, buffer_span(&shell->scratch_header),
+                                   buffer_span(&shell->scratch_body));
+    }
+}
+
+void feeds_ask(struct shell *shell)
+{
     for (unsigned i = 0; i < shell->options.peer_count; i++) {
-        if (feed_reader_fetch(shell->readers[i], now, shell->durable[i].to, &shell->scratch_header,
-                              &shell->scratch_body)) {
-            /* One that the socket does not take is sent again when its time is over. */
-            (void)transport->peer_send(transport->context, i, buffer_span(&shell->scratch_header),
-                                       buffer_span(&shell->scratch_body));
-        }
+        feed_ask(shell, i);
     }
 }
 
@@ -337,6 +342,10 @@ void feeds_receive(struct shell *shell)
         while (transport->peer_receive(transport->context, i, &message)) {
             feed_reader_reply(shell->readers[i], now, message.header, message.body);
             transport->message_release(transport->context, &message);
+        }
+        /* At the end a Fetch is sent when the turn is over, and brings all that came meanwhile. */
+        if (feed_reader_is_behind(shell->readers[i])) {
+            feed_ask(shell, i);
         }
     }
 }
