@@ -1,5 +1,6 @@
 #include "common/feed/feed_producer.h"
 
+#include "common/feed/feed_pace.h"
 #include "common/wire/pb.h"
 #include "kith/v1/feed.pb-c.h"
 
@@ -50,6 +51,8 @@ struct feed_producer {
     struct parked *parked; /* LIMIT_PARKED places, the first parked_count in use */
     size_t parked_count;
     struct feed_registry registry;
+    struct feed_pace pace;
+    uint64_t nameless_mark; /* of feed_pace.h: all readers without a name count as one */
 };
 
 void feed_producer_open(struct feed_producer **producer, struct journal *journal,
@@ -64,6 +67,9 @@ void feed_producer_open(struct feed_producer **producer, struct journal *journal
     arena_init(&opened->arena, LIMIT_HEADER_BYTES * (size_t)PB_ARENA_FACTOR + PB_ARENA_LEAST);
     buffer_init(&opened->header, LIMIT_HEADER_BYTES);
     buffer_init(&opened->body, LIMIT_MESSAGE_BYTES + LIMIT_BODY_BYTES);
+    if (journal != NULL) {
+        feed_pace_init(&opened->pace, journal_written_bytes(journal), journal_end(journal).block);
+    }
     *producer = opened;
 }
 
@@ -221,15 +227,63 @@ static uint64_t inputs_sum(const struct feed_inputs *inputs)
     return sum;
 }
 
-/* Answers if there is something after the cursor, or the inputs have moved (a reader that
- * orders several feeds waits for that), or `even_empty`. False: nothing to say. */
+/* ---- giving way to the writer */
+
+static void pace_note(struct feed_producer *producer, int64_t monotonic_ms)
+{
+    if (producer->journal != NULL) {
+        feed_pace_note(&producer->pace, journal_written_bytes(producer->journal),
+                       journal_end(producer->journal).block, monotonic_ms);
+    }
+}
+
+static bool is_nameless(const struct fetch *fetch)
+{
+    return fetch->consumer[0] == '\0';
+}
+
+static uint64_t pace_mark_of(const struct feed_producer *producer, const struct fetch *fetch)
+{
+    return is_nameless(fetch) ? producer->nameless_mark
+                              : feed_registry_pace_mark(&producer->registry, fetch->consumer);
+}
+
+/* Until when a reader that is far behind gives way; INT64_MIN: it is near. */
+static int64_t gives_way_until_ms(const struct feed_producer *producer, const struct fetch *fetch)
+{
+    return feed_pace_is_near(&producer->pace, fetch->at.block)
+               ? INT64_MIN
+               : feed_pace_resume_ms(&producer->pace, pace_mark_of(producer, fetch));
+}
+
+/* The body was sent. */
+static void pace_sent(struct feed_producer *producer, const struct fetch *fetch,
+                      int64_t monotonic_ms)
+{
+    if (feed_pace_is_near(&producer->pace, fetch->at.block)) {
+        return;
+    }
+    uint64_t mark = feed_pace_mark(&producer->pace, pace_mark_of(producer, fetch),
+                                   producer->body.size, monotonic_ms);
+    if (is_nameless(fetch)) {
+        producer->nameless_mark = mark;
+    } else {
+        feed_registry_paced(&producer->registry, fetch->consumer, mark);
+    }
+}
+
+/* Answers if there is something after the cursor for a reader that need not give way, or the
+ * inputs have moved (a reader that orders several feeds waits for that), or its time is over.
+ * False: nothing to say. */
 static bool fetch_answer(struct feed_producer *producer, const struct parked *parked,
-                         const struct feed_inputs *inputs, bool even_empty)
+                         const struct feed_inputs *inputs, int64_t monotonic_ms)
 {
     const struct fetch *fetch = &parked->as.fetch;
     uint64_t sum = inputs_sum(inputs);
-    if (journal_end(producer->journal).block <= fetch->at.block && sum == fetch->inputs_known &&
-        !even_empty) {
+    bool has_more = journal_end(producer->journal).block > fetch->at.block;
+    bool may_go =
+        has_more ? monotonic_ms >= gives_way_until_ms(producer, fetch) : sum != fetch->inputs_known;
+    if (!may_go && monotonic_ms < parked->deadline_ms) {
         return false;
     }
     feed_registry_told(&producer->registry, fetch->consumer, sum);
@@ -249,6 +303,7 @@ static bool fetch_answer(struct feed_producer *producer, const struct parked *pa
         return true;
     }
     reply_send(producer, &parked->route, parked->request_id, NULL);
+    pace_sent(producer, fetch, monotonic_ms);
     return true;
 }
 
@@ -415,7 +470,7 @@ static void fetch_request(struct feed_producer *producer, const struct message *
         fetch->inputs_known = feed_registry_note(&producer->registry, fetch->consumer,
                                                  request->durable_position, monotonic_ms);
     }
-    if (!fetch_answer(producer, &parked, inputs, request->max_wait_ms == 0)) {
+    if (!fetch_answer(producer, &parked, inputs, monotonic_ms)) {
         park(producer, &parked);
     }
 }
@@ -541,16 +596,16 @@ void feed_producer_wake(struct feed_producer *producer, const struct feed_inputs
                         int64_t monotonic_ms)
 {
     size_t i = 0;
+    pace_note(producer, monotonic_ms);
     while (i < producer->parked_count) {
         const struct parked parked = producer->parked[i];
-        bool over = monotonic_ms >= parked.deadline_ms;
         bool answered = false;
         switch (parked.kind) {
         case PARKED_FETCH:
-            answered = fetch_answer(producer, &parked, inputs, over);
+            answered = fetch_answer(producer, &parked, inputs, monotonic_ms);
             break;
         case PARKED_WAIT:
-            answered = wait_answer(producer, &parked, inputs, over);
+            answered = wait_answer(producer, &parked, inputs, monotonic_ms >= parked.deadline_ms);
             break;
         }
         if (answered) {
@@ -561,13 +616,23 @@ void feed_producer_wake(struct feed_producer *producer, const struct feed_inputs
     }
 }
 
+/* When it is to be looked at again, whatever is written until then. */
+static int64_t parked_due_ms(const struct feed_producer *producer, const struct parked *parked)
+{
+    if (parked->kind != PARKED_FETCH ||
+        journal_end(producer->journal).block <= parked->as.fetch.at.block) {
+        return parked->deadline_ms;
+    }
+    int64_t resume_ms = gives_way_until_ms(producer, &parked->as.fetch);
+    return resume_ms < parked->deadline_ms ? resume_ms : parked->deadline_ms;
+}
+
 int64_t feed_producer_deadline(const struct feed_producer *producer)
 {
     int64_t deadline = INT64_MAX;
     for (size_t i = 0; i < producer->parked_count; i++) {
-        if (producer->parked[i].deadline_ms < deadline) {
-            deadline = producer->parked[i].deadline_ms;
-        }
+        int64_t due_ms = parked_due_ms(producer, &producer->parked[i]);
+        deadline = due_ms < deadline ? due_ms : deadline;
     }
     return deadline;
 }

@@ -2,7 +2,7 @@
  * The sending side of a feed: answers Fetch from the journal, parks what must wait, and
  * knows its consumers and their lag. Also parks Wait, which asks how far this service has
  * folded others. Nothing polls: parked requests are looked at when a turn was synced and
- * when their time is over.
+ * when their time is over. A Fetch of a reader far behind gives way to what is written here.
  */
 #ifndef KITH_FEED_FEED_PRODUCER_H
 #define KITH_FEED_FEED_PRODUCER_H
@@ -46,7 +46,8 @@ void feed_producer_request(struct feed_producer *producer, const struct message 
 /* After a sync, and when feed_producer_deadline has come: answers whoever can be. */
 void feed_producer_wake(struct feed_producer *producer, const struct feed_inputs *inputs,
                         int64_t monotonic_ms);
-/* The earliest time-out of a parked request; INT64_MAX: none. */
+/* When to wake it in any case: the earliest time-out of a parked request, or when a reader that
+ * gives way to what is written may go on. INT64_MAX: never. */
 int64_t feed_producer_deadline(const struct feed_producer *producer);
 
 size_t feed_producer_parked(const struct feed_producer *producer);

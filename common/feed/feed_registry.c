@@ -3,14 +3,20 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The place of `name`; registry->count: it has none. */
+static size_t entry_index(const struct feed_registry *registry, const char *name)
+{
+    size_t i = 0;
+    while (i < registry->count && strcmp(registry->entries[i].name, name) != 0) {
+        i += 1;
+    }
+    return i;
+}
+
 static struct feed_registry_entry *entry_find(struct feed_registry *registry, const char *name)
 {
-    for (size_t i = 0; i < registry->count; i++) {
-        if (strcmp(registry->entries[i].name, name) == 0) {
-            return &registry->entries[i];
-        }
-    }
-    return NULL;
+    size_t i = entry_index(registry, name);
+    return i < registry->count ? &registry->entries[i] : NULL;
 }
 
 /* A place for a new name: a free one, or that of the consumer longest unseen. */
@@ -47,6 +53,20 @@ void feed_registry_told(struct feed_registry *registry, const char *name, uint64
     struct feed_registry_entry *entry = entry_find(registry, name);
     if (entry != NULL) {
         entry->inputs_told = inputs;
+    }
+}
+
+uint64_t feed_registry_pace_mark(const struct feed_registry *registry, const char *name)
+{
+    size_t i = entry_index(registry, name);
+    return i < registry->count ? registry->entries[i].pace_mark : 0;
+}
+
+void feed_registry_paced(struct feed_registry *registry, const char *name, uint64_t mark)
+{
+    struct feed_registry_entry *entry = entry_find(registry, name);
+    if (entry != NULL) {
+        entry->pace_mark = mark;
     }
 }
 

@@ -15,6 +15,7 @@ struct feed_registry_entry {
     uint64_t durable_position;
     int64_t seen_ms;      /* monotonic */
     uint64_t inputs_told; /* sum of the producer's input positions that it was told last */
+    uint64_t pace_mark;   /* of feed_pace.h */
 };
 
 /* Zeroes are an empty registry. */
@@ -37,6 +38,9 @@ uint64_t feed_registry_note(struct feed_registry *registry, const char *name, ui
                             int64_t monotonic_ms);
 /* `name` is being told. An unknown name changes nothing. */
 void feed_registry_told(struct feed_registry *registry, const char *name, uint64_t inputs);
+/* Its mark of feed_pace.h, at first 0. An unknown name has none: 0, and it changes nothing. */
+uint64_t feed_registry_pace_mark(const struct feed_registry *registry, const char *name);
+void feed_registry_paced(struct feed_registry *registry, const char *name, uint64_t mark);
 /* At most `max` entries, with their lag behind `end`. Returns how many. */
 size_t feed_registry_list(const struct feed_registry *registry, uint64_t end,
                           struct feed_consumer *out, size_t max);
