@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 /* Bytes for each byte that is written, so that whoever reads comes nearer. */
-#define FEED_PACE_FACTOR 3
+#define FEED_PACE_FACTOR 2
 /* Bytes a millisecond beside it: 16 MB/s. */
 #define FEED_PACE_BYTES_PER_MS 16384
 /* The writer rests when it has written nothing for so long. */

@@ -413,6 +413,22 @@ START_TEST(no_third_fetch_goes_out_while_two_replies_are_held)
 }
 END_TEST
 
+START_TEST(a_reader_is_behind_until_it_has_what_the_producer_had)
+{
+    struct reading reading;
+    struct feed_reader_options options = options_of();
+    reading_begin(&reading, &options);
+    ck_assert(!feed_reader_is_behind(reading.reader)); /* nothing is known yet */
+    answer_blocks(&reading, 0, 1);
+    ck_assert(feed_reader_is_behind(reading.reader));
+    answer_blocks(&reading, 2, BLOCKS - 1); /* before anything was folded */
+    ck_assert(!feed_reader_is_behind(reading.reader));
+    passes(&reading, 1, 21);
+    ck_assert(feed_reader_at_end(reading.reader));
+    reading_end(&reading);
+}
+END_TEST
+
 /* ---- replies that are not taken */
 
 START_TEST(replies_to_older_fetches_are_dropped)
@@ -943,6 +959,7 @@ static Suite *feed_reader_suite(void)
     tcase_add_test(asking, a_fetch_without_answer_is_sent_again_when_its_time_is_over);
     tcase_add_test(asking, a_producer_that_answers_nothing_is_silent);
     tcase_add_test(asking, no_third_fetch_goes_out_while_two_replies_are_held);
+    tcase_add_test(asking, a_reader_is_behind_until_it_has_what_the_producer_had);
     tcase_add_test(asking, replies_to_older_fetches_are_dropped);
     tcase_add_test(asking, a_reply_before_any_fetch_is_dropped);
     tcase_add_test(asking, a_reply_that_is_no_message_is_asked_for_again_later);

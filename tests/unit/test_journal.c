@@ -649,7 +649,7 @@ END_TEST
 
 START_TEST(a_position_is_a_border_with_its_own_chain_or_wrong)
 {
-    enum { BLOCKS = 30 };
+    enum { BLOCKS = 90 }; /* more than are remembered */
     struct place place = place_make();
     struct journal *journal = opened(&place);
     ck_assert_int_eq(journal_position_check(journal, &nothing), STATUS_OK);
