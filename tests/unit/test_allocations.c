@@ -286,19 +286,26 @@ static void ingest(struct town *town, uint32_t events)
     town_pass(town, 1);
 }
 
+static void checkpoint_await(struct town *town, const struct node *node, uint64_t number)
+{
+    int rounds = 0;
+    while (node->shell->counters.checkpoints < number && rounds < ROUNDS_MAX) {
+        (void)town_turn(town);
+        rounds += 1;
+    }
+    ck_assert_int_lt(rounds, ROUNDS_MAX);
+}
+
 /* Everything decided so far goes into the tables on disk. */
 static void checkpoint(struct town *town)
 {
+    uint64_t numbers[SERVICES];
     town_pass(town, CHECKPOINT_MS);
-    uint64_t wanted[SERVICES];
     for (size_t i = 0; i < SERVICES; i++) {
-        wanted[i] = town->nodes[i].shell->counters.checkpoints + 1;
+        numbers[i] = town->nodes[i].shell->counters.checkpoints + 1;
     }
     for (size_t i = 0; i < SERVICES; i++) {
-        for (int round = 0; town->nodes[i].shell->counters.checkpoints < wanted[i]; round++) {
-            ck_assert_int_lt(round, ROUNDS_MAX);
-            (void)town_turn(town);
-        }
+        checkpoint_await(town, &town->nodes[i], numbers[i]);
     }
 }
 
