@@ -255,7 +255,7 @@ static void meta_rot_check(const struct folder *folder, struct span bytes, const
 START_TEST(flipped_bits_of_what_the_file_says_of_itself_stop_the_opening)
 {
     struct folder folder = closed_run_make();
-    static const uint8_t identity[] = "\0\0\0\2\0\0\0\0\0\0\0\1loyalty";
+    static const uint8_t identity[] = "\0\0\0\3\0\0\0\0\0\0\0\1loyalty";
     meta_rot_check(&folder, span_of(identity, sizeof identity - 1), "of whose it is is broken");
     uint8_t closed[56] = { 0 };
     be64_put(closed, 3);
