@@ -64,7 +64,7 @@ static void chunk_add(struct arena *arena, size_t size)
     size_t most = larger(arena->limit, size);
     size_t wanted = larger(larger(doubled, ARENA_CHUNK_LEAST), size);
     size_t capacity = wanted < most ? wanted : most;
-    struct arena_chunk *chunk = memory_allocate(sizeof *chunk + capacity);
+    struct arena_chunk *chunk = memory_allocate_scattered(sizeof *chunk + capacity);
     chunk->next = arena->chunks;
     chunk->capacity = capacity;
     arena->chunks = chunk;

@@ -4,9 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* Small enough for a key, so that most buffers of keys grow once. */
 #define BUFFER_CAPACITY_LEAST 64
+/* Less is not worth large pages, of 2 MiB each. */
+#define LARGE_LEAST_BYTES ((size_t)4 * 1024 * 1024)
+#define PAGE_BYTES ((size_t)4096)
 
 struct span span_of_text(const char *text)
 {
@@ -138,6 +142,18 @@ void *memory_allocate(size_t size)
     if (memory == NULL) {
         memory_exhausted(size);
     }
+    return memory;
+}
+
+void *memory_allocate_scattered(size_t size)
+{
+    uint8_t *memory = memory_allocate(size);
+    if (size < LARGE_LEAST_BYTES) {
+        return memory;
+    }
+    /* Before any of it is touched. No large page begins between the pages at its ends. */
+    uint8_t *page = memory + PAGE_BYTES - (uintptr_t)memory % PAGE_BYTES;
+    (void)madvise(page, size - PAGE_BYTES, MADV_HUGEPAGE);
     return memory;
 }
 

@@ -104,6 +104,9 @@ MUST_USE enum status hex_decode(struct span text, uint8_t *out, size_t size);
 
 /* calloc and friends for what must not fail: the process ends with a message. */
 void *memory_allocate(size_t size);
+/* The same for much memory that is looked at here and there: with large pages the processor
+ * knows where they all are. That is only a hint to the host. */
+void *memory_allocate_scattered(size_t size);
 void *memory_resize(void *memory, size_t size);
 
 #endif

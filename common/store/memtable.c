@@ -80,7 +80,7 @@ static void slots_grow(struct memtable *memtable)
     struct memtable_slot *old = memtable->slots;
     size_t old_count = memtable->slot_count;
     memtable->slot_count = old_count * 2;
-    memtable->slots = memory_allocate(memtable->slot_count * sizeof *memtable->slots);
+    memtable->slots = memory_allocate_scattered(memtable->slot_count * sizeof *memtable->slots);
     for (size_t i = 0; i < old_count; i++) {
         if (old[i].entry != NULL) {
             *slot_find(memtable, memtable_entry_key(old[i].entry), old[i].hash) = old[i];
@@ -180,7 +180,7 @@ void memtable_open(struct memtable **memtable, size_t expected)
     while (opened->slot_count < expected * 2) {
         opened->slot_count *= 2;
     }
-    opened->slots = memory_allocate(opened->slot_count * sizeof *opened->slots);
+    opened->slots = memory_allocate_scattered(opened->slot_count * sizeof *opened->slots);
     arena_init(&opened->arena, MEMTABLE_BYTES_MOST);
     *memtable = opened;
 }
@@ -228,9 +228,20 @@ const struct memtable_entry *memtable_lower_bound(struct memtable *memtable, str
     return before != NULL ? before->next : table->first;
 }
 
-const struct memtable_entry *memtable_find(const struct memtable *memtable, struct span key)
+uint64_t memtable_hash(struct span key)
 {
-    return slot_find(memtable, key, hash_of(key))->entry;
+    return hash_of(key);
+}
+
+void memtable_expect(const struct memtable *memtable, uint64_t hash)
+{
+    __builtin_prefetch(&memtable->slots[(size_t)hash & (memtable->slot_count - 1)]);
+}
+
+const struct memtable_entry *memtable_find(const struct memtable *memtable, struct span key,
+                                           uint64_t hash)
+{
+    return slot_find(memtable, key, hash)->entry;
 }
 
 const struct memtable_entry *memtable_next(const struct memtable_entry *entry)

@@ -27,7 +27,9 @@ static bool overlay_get(void *context, uint8_t table, struct span key, struct sp
 {
     const struct overlay *overlay = context;
     struct store_key whole = store_key_of(table, key);
-    const struct memtable_entry *entry = memtable_find(overlay->changes, store_key_span(&whole));
+    struct span changed = store_key_span(&whole);
+    const struct memtable_entry *entry =
+        memtable_find(overlay->changes, changed, memtable_hash(changed));
     if (entry == NULL) {
         return view_get(&overlay->below, table, key, value);
     }

@@ -34,11 +34,13 @@ static struct store_key key_check(const struct store *store, uint8_t table, stru
 
 static const struct memtable_entry *memory_find(const struct store *store, struct span key)
 {
-    const struct memtable_entry *entry = memtable_find(store->active, key);
-    if (entry == NULL && store->frozen != NULL) {
-        entry = memtable_find(store->frozen, key);
+    uint64_t hash = memtable_hash(key);
+    if (store->frozen == NULL) {
+        return memtable_find(store->active, key, hash);
     }
-    return entry;
+    memtable_expect(store->frozen, hash); /* most keys are in neither */
+    const struct memtable_entry *entry = memtable_find(store->active, key, hash);
+    return entry != NULL ? entry : memtable_find(store->frozen, key, hash);
 }
 
 static bool found_open(const struct store *store, int code, struct span key, MDB_val sealed,

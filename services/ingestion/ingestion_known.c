@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 static_assert(sizeof(struct ingestion_known_line) == INGESTION_KNOWN_LINE_BYTES,
               "the ids of a line fill it");
@@ -11,8 +10,6 @@ static_assert(sizeof(struct ingestion_known_line) == INGESTION_KNOWN_LINE_BYTES,
  * customers all have much the same. */
 #define LINE_OFFSET 8
 #define PLACE_OFFSET 7
-
-#define LARGE_PAGE_BYTES ((size_t)2 * 1024 * 1024)
 
 static const struct customer_id nobody = { { 0 } };
 
@@ -49,14 +46,9 @@ static struct customer_id *place_take(struct ingestion_known *known,
 static void lines_make(struct ingestion_known *known, size_t line_count)
 {
     size_t size = line_count * sizeof *known->lines;
-    size_t border = size < LARGE_PAGE_BYTES ? INGESTION_KNOWN_LINE_BYTES : LARGE_PAGE_BYTES;
-    uint8_t *memory = memory_allocate(size + border);
+    size_t border = INGESTION_KNOWN_LINE_BYTES;
+    uint8_t *memory = memory_allocate_scattered(size + border);
     void *lines = memory + border - (uintptr_t)memory % border;
-    if (border == LARGE_PAGE_BYTES) {
-        /* A look goes to any page: with large ones the processor knows where they all are. Only
-         * a hint, and before the memory is touched. */
-        (void)madvise(lines, size, MADV_HUGEPAGE);
-    }
     *known = (struct ingestion_known){
         .lines = lines,
         .line_count = line_count,

@@ -19,7 +19,8 @@ static void number_put(struct memtable *memtable, uint64_t number, struct span v
 static const struct memtable_entry *number_find(const struct memtable *memtable, uint64_t number)
 {
     struct store_key key = key_of(number);
-    return memtable_find(memtable, store_key_span(&key));
+    struct span whole = store_key_span(&key);
+    return memtable_find(memtable, whole, memtable_hash(whole));
 }
 
 static const struct memtable_entry *first_of(struct memtable *memtable, uint8_t table)
