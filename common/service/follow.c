@@ -115,7 +115,9 @@ bool time_is_known(struct shell *shell)
 
 int64_t time_of_command(struct shell *shell)
 {
-    int64_t wall_ms = shell->turn.wall_ms;
+    /* Not the turn's: what comes in while it lasts may have happened since it began. Dated ahead,
+     * each such event would have to be kept by others until its time comes. */
+    int64_t wall_ms = shell->options.clock.wall_ms(shell->options.clock.context);
     return wall_ms > shell->now_ms && time_passes(shell) ? wall_ms : shell->now_ms;
 }
 

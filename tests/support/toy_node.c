@@ -22,7 +22,8 @@ static_assert(TOY_TABLES == SHELL_TABLES + 1, "the shell's tables and the toy's 
 
 static int64_t clock_wall_ms(void *context)
 {
-    const struct toy_clock *clock = context;
+    struct toy_clock *clock = context;
+    clock->wall_ms += clock->wall_step_ms;
     return clock->wall_ms;
 }
 

@@ -16,6 +16,7 @@
 struct toy_clock {
     int64_t wall_ms;
     int64_t monotonic_ms;
+    int64_t wall_step_ms; /* each look at it moves it on */
 };
 
 struct toy_node_options {

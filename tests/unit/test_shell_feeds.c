@@ -511,6 +511,31 @@ START_TEST(a_command_is_decided_by_the_wall_clock_where_no_producer_is_heard)
 }
 END_TEST
 
+START_TEST(each_command_of_a_turn_has_the_time_at_which_it_is_decided)
+{
+    struct town town;
+    town_begin(&town);
+    town_add(&town, &ingestion);
+    for (int i = 0; i < 4; i++) {
+        town_send_add(&town, 0, &(struct toy_add){ "anna", 5, 0 });
+    }
+    int64_t begin_ms = town.clock.wall_ms;
+    town.clock.wall_step_ms = 1;
+    toy_node_turn(&town.nodes[0]);
+    town.clock.wall_step_ms = 0;
+    ck_assert_uint_eq(town_blocks(&town, 0), 1);
+    struct seen_facts seen = town_see(&town, 0);
+    ck_assert_uint_eq(seen.count, 4);
+    for (size_t i = 0; i < seen.count; i++) {
+        ck_assert_int_gt(seen.facts[i].recorded_at_ms,
+                         i == 0 ? begin_ms : seen.facts[i - 1].recorded_at_ms);
+    }
+    free(seen.facts);
+    town_agrees(&town, 0);
+    town_end(&town);
+}
+END_TEST
+
 START_TEST(a_command_whose_time_is_over_while_it_waits_is_not_decided)
 {
     struct town town;
@@ -684,6 +709,7 @@ static Suite *shell_feeds_suite(void)
     TCase *timing = tcase_create("timing");
     tcase_set_timeout(timing, 30);
     tcase_add_test(timing, a_command_is_decided_by_the_wall_clock_where_no_producer_is_heard);
+    tcase_add_test(timing, each_command_of_a_turn_has_the_time_at_which_it_is_decided);
     tcase_add_test(timing, a_command_whose_time_is_over_while_it_waits_is_not_decided);
     tcase_add_test(timing, a_new_service_folds_history_at_the_time_of_history);
     tcase_add_test(timing, time_goes_on_while_a_feed_stands_still);
