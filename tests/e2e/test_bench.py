@@ -22,6 +22,7 @@ FIGURES = {
     "peers": ("exact dedupe", "64 clients", "100 a request", "Kith / PostgreSQL"),
     "store": ("with checkpoints", "without checkpoints", "p99.9 of the journal's commit",
               "anonymous memory"),
+    "compression": ("zstd 1", "zstd 3", "lz4", "segmentation", "us an event"),
 }
 
 
@@ -57,6 +58,11 @@ def the_store_is_measured_alone():
     bench("store", "--seconds", "0.3", "--keys", "10000", "--long")
 
 
+def blocks_are_compressed_and_come_back():
+    if bench("compression", "--events", "3000") is None:
+        print("zstd or lz4 is not here", flush=True)
+
+
 def a_part_of_the_page_is_replaced_and_the_others_stay():
     sys.path.insert(0, str(TREE / "bench"))
     import page
@@ -72,4 +78,4 @@ def a_part_of_the_page_is_replaced_and_the_others_stay():
 
 suite.main(every_figure_of_the_suite_is_measured,
            postgres_does_the_same_work_where_it_is_installed, the_store_is_measured_alone,
-           a_part_of_the_page_is_replaced_and_the_others_stay)
+           blocks_are_compressed_and_come_back, a_part_of_the_page_is_replaced_and_the_others_stay)

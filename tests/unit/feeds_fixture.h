@@ -27,7 +27,7 @@ struct town {
 
 static inline void town_begin(struct town *town)
 {
-    *town = (struct town){ .clock = { TOY_WALL_MS, 1000 } };
+    *town = (struct town){ .clock = { .wall_ms = TOY_WALL_MS, .monotonic_ms = 1000 } };
     memory_network_open(&town->network);
 }
 

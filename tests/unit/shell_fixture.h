@@ -25,7 +25,7 @@ struct bench {
 
 static inline void bench_begin(struct bench *bench, const struct toy_node_options *options)
 {
-    *bench = (struct bench){ .clock = { TOY_WALL_MS, 1000 } };
+    *bench = (struct bench){ .clock = { .wall_ms = TOY_WALL_MS, .monotonic_ms = 1000 } };
     struct toy_node_options given = *options;
     given.toy.name = "loyalty";
     memory_network_open(&bench->network);

@@ -202,7 +202,7 @@ static void node_open(struct town *town, struct node *node,
 
 static void town_begin(struct town *town)
 {
-    *town = (struct town){ .clock = { TOY_WALL_MS, 1000 } };
+    *town = (struct town){ .clock = { .wall_ms = TOY_WALL_MS, .monotonic_ms = 1000 } };
     folder_make(town);
     memory_network_open(&town->network);
     for (size_t i = 0; i < SERVICES; i++) {

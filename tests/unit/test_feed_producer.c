@@ -36,7 +36,8 @@ struct fixture {
 
 static void fixture_begin(struct fixture *fixture, bool has_journal)
 {
-    *fixture = (struct fixture){ .clock = { WALL_MS, START_MS }, .feed = "ingestion" };
+    *fixture = (struct fixture){ .clock = { .wall_ms = WALL_MS, .monotonic_ms = START_MS },
+                                 .feed = "ingestion" };
     struct refusal refusal;
     const char *parent = getenv("TMPDIR");
     (void)snprintf(fixture->folder, sizeof fixture->folder, "%s/kith-feed-XXXXXX",

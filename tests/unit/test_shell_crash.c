@@ -65,7 +65,7 @@ static enum memory_fate faulty_judge(void *context, const struct memory_passage 
 
 static void world_begin(struct world *world, uint64_t seed, bool has_faults)
 {
-    *world = (struct world){ .clock = { TOY_WALL_MS, 0 },
+    *world = (struct world){ .clock = { .wall_ms = TOY_WALL_MS },
                              .workload = { seed },
                              .faults = { seed ^ UINT64_C(0x5555) },
                              .has_faults = has_faults };

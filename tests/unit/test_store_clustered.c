@@ -103,27 +103,28 @@ static void seen_compare(const struct seen *a, const struct seen *b)
     ck_assert_mem_eq(a->records, b->records, a->count * sizeof a->records[0]);
 }
 
-static void scan_compare(struct pair *pair, uint8_t table)
+static void range_compare(struct pair *pair, const struct view_range *range, size_t most)
 {
     static struct seen seen[2];
+    for (size_t i = 0; i < 2; i++) {
+        struct view view = store_view(pair->stores[i]);
+        seen[i].count = 0;
+        seen[i].most = most;
+        view_walk_from(&view, range, seen_visit, &seen[i]);
+    }
+    seen_compare(&seen[0], &seen[1]);
+}
+
+/* A scan is a walk that nothing ends. */
+static void scan_compare(struct pair *pair, uint8_t table)
+{
     struct key_bytes from = key_draw(&pair->chance);
     from.size = chance_below(&pair->chance, from.size + 1);
     size_t most = 1 + chance_below(&pair->chance, SEEN_MAX - 1);
-    size_t within = chance_below(&pair->chance, from.size + 1);
-    for (unsigned walks = 0; walks < 2; walks++) {
-        for (size_t i = 0; i < 2; i++) {
-            struct view view = store_view(pair->stores[i]);
-            struct view_range range = { table, key_span(&from), within };
-            seen[i].count = 0;
-            seen[i].most = most;
-            if (walks == 0) {
-                view_scan(&view, table, key_span(&from), seen_visit, &seen[i]);
-            } else {
-                view_walk_from(&view, &range, seen_visit, &seen[i]);
-            }
-        }
-        seen_compare(&seen[0], &seen[1]);
-    }
+    struct view_range range = { .table = table, .from = key_span(&from) };
+    range_compare(pair, &range, most);
+    range.within = chance_below(&pair->chance, from.size + 1);
+    range_compare(pair, &range, most);
 }
 
 static void gets_compare(struct pair *pair)
@@ -142,16 +143,21 @@ static void gets_compare(struct pair *pair)
     }
 }
 
+static void digests_equal_check(const struct store_digest *a, const struct store_digest *b)
+{
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        ck_assert(strcmp(a[i].table, b[i].table) == 0);
+        ck_assert_uint_eq(a[i].records, b[i].records);
+        ck_assert(hash128_equal(a[i].digest, b[i].digest));
+    }
+}
+
 static void digests_compare(struct pair *pair)
 {
     struct store_digest digests[2][TABLE_COUNT];
     store_digests(pair->stores[0], digests[0]);
     store_digests(pair->stores[1], digests[1]);
-    for (size_t i = 0; i < TABLE_COUNT; i++) {
-        ck_assert_str_eq(digests[0][i].table, digests[1][i].table);
-        ck_assert_uint_eq(digests[0][i].records, digests[1][i].records);
-        ck_assert(hash128_equal(digests[0][i].digest, digests[1][i].digest));
-    }
+    digests_equal_check(digests[0], digests[1]);
 }
 
 static void pair_compare(struct pair *pair)
@@ -175,10 +181,7 @@ static void files_compare(struct pair *pair)
             STATUS_OK);
     }
     ck_assert_uint_eq(positions[0].block, positions[1].block);
-    for (size_t i = 0; i < TABLE_COUNT; i++) {
-        ck_assert_uint_eq(digests[0][i].records, digests[1][i].records);
-        ck_assert(hash128_equal(digests[0][i].digest, digests[1][i].digest));
-    }
+    digests_equal_check(digests[0], digests[1]);
 }
 
 static void pair_step(struct pair *pair)
