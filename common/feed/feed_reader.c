@@ -523,6 +523,11 @@ bool feed_reader_is_silent(const struct feed_reader *reader)
     return reader->silent;
 }
 
+bool feed_reader_is_overdue(const struct feed_reader *reader, int64_t monotonic_ms)
+{
+    return reader->outstanding && monotonic_ms >= reader->fetch_at_ms;
+}
+
 size_t feed_reader_held_bytes(const struct feed_reader *reader)
 {
     return reader->held_bytes;

@@ -101,6 +101,9 @@ bool feed_reader_is_behind(const struct feed_reader *reader);
 bool feed_reader_at_stop(const struct feed_reader *reader);
 /* A Fetch was not answered in its time, and none was since: the producer is not there. */
 bool feed_reader_is_silent(const struct feed_reader *reader);
+/* The answer to the Fetch on its way should be here by now: what lies at the socket is taken in
+ * before the next Fetch, after which an answer to this one no longer counts. */
+bool feed_reader_is_overdue(const struct feed_reader *reader, int64_t monotonic_ms);
 /* Bytes of the replies held. */
 size_t feed_reader_held_bytes(const struct feed_reader *reader);
 /* Why the feed stands still (DATA_LOSS, unknown type); NULL: it runs. */

@@ -328,23 +328,34 @@ static void feed_ask(struct shell *shell, unsigned i)
     }
 }
 
+static void feed_receive(struct shell *shell, unsigned i)
+{
+    const struct transport *transport = shell->options.transport;
+    int64_t now = shell->options.clock.monotonic_ms(shell->options.clock.context);
+    struct message message;
+    while (transport->peer_receive(transport->context, i, &message)) {
+        feed_reader_reply(shell->readers[i], now, message.header, message.body);
+        transport->message_release(transport->context, &message);
+    }
+}
+
 void feeds_ask(struct shell *shell)
 {
+    int64_t now = shell->options.clock.monotonic_ms(shell->options.clock.context);
     for (unsigned i = 0; i < shell->options.peer_count; i++) {
+        /* A turn may last longer than a Fetch has time. What was answered meanwhile is here: its
+         * producer is not gone, and what it sent is not asked for again. */
+        if (feed_reader_is_overdue(shell->readers[i], now)) {
+            feed_receive(shell, i);
+        }
         feed_ask(shell, i);
     }
 }
 
 void feeds_receive(struct shell *shell)
 {
-    const struct transport *transport = shell->options.transport;
-    int64_t now = shell->options.clock.monotonic_ms(shell->options.clock.context);
     for (unsigned i = 0; i < shell->options.peer_count; i++) {
-        struct message message;
-        while (transport->peer_receive(transport->context, i, &message)) {
-            feed_reader_reply(shell->readers[i], now, message.header, message.body);
-            transport->message_release(transport->context, &message);
-        }
+        feed_receive(shell, i);
         /* At the end a Fetch is sent when the turn is over, and brings all that came meanwhile. */
         if (feed_reader_is_behind(shell->readers[i])) {
             feed_ask(shell, i);

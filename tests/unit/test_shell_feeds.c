@@ -1,4 +1,5 @@
 /* link: kith_test_support common_service */
+#include "common/feed/feed_reader.h"
 #include "common/wire/pb.h"
 #include "kith/v1/feed.pb-c.h"
 #include "kith/v1/service.pb-c.h"
@@ -608,6 +609,52 @@ START_TEST(time_goes_on_while_a_feed_stands_still)
 }
 END_TEST
 
+/* While a turn of loyalty waits for its sync, ingestion answers, and more time passes than a Fetch
+ * has. */
+static enum memory_fate slow_sync_judge(void *context, const struct memory_passage *passage)
+{
+    struct town *town = context;
+    if (passage->is_reply && strcmp(passage->from, "loyalty") == 0) {
+        town_pass(town, FEED_FETCH_LOST_MS + 500);
+        toy_node_turn(&town->nodes[0]);
+    }
+    return MEMORY_PASS;
+}
+
+START_TEST(turns_that_outlast_a_fetch_do_not_take_its_producer_for_gone)
+{
+    struct town town;
+    town_begin(&town);
+    town_add(&town, &ingestion);
+    for (int i = 0; i < 6; i++) {
+        char key[16];
+        key_make(&town, key);
+        toy_many_encode(17, 60000, &town.clients[0].body);
+        (void)toy_client_send(&town.clients[0], TRANSPORT_COMMAND, "toy.Many", key);
+    }
+    town_run(&town, 1);
+    int64_t written_ms = town.clock.wall_ms;
+    town_pass(&town, DAY_MS);
+    town_add(&town, &loyalty);
+    toy_node_turn(&town.nodes[1]);
+    toy_node_turn(&town.nodes[0]);
+    memory_network_judge(town.network, slow_sync_judge, &town);
+    for (int i = 0; i < 20; i++) {
+        toy_add_encode(&(struct toy_add){ "anna", 0, 0 }, &town.clients[1].body);
+        (void)toy_client_send(&town.clients[1], TRANSPORT_COMMAND, "toy.Get", NULL);
+        toy_node_turn(&town.nodes[1]);
+    }
+    memory_network_judge(town.network, NULL, NULL);
+    struct seen_facts seen = town_see(&town, 1);
+    ck_assert_uint_eq(seen.count, 102);
+    for (size_t i = 0; i < seen.count; i++) {
+        ck_assert_int_le(seen.facts[i].recorded_at_ms, written_ms);
+    }
+    free(seen.facts);
+    town_end(&town);
+}
+END_TEST
+
 START_TEST(time_goes_on_while_a_producer_with_more_to_say_is_gone)
 {
     struct town town;
@@ -714,6 +761,7 @@ static Suite *shell_feeds_suite(void)
     tcase_add_test(timing, a_new_service_folds_history_at_the_time_of_history);
     tcase_add_test(timing, time_goes_on_while_a_feed_stands_still);
     tcase_add_test(timing, time_goes_on_while_a_producer_with_more_to_say_is_gone);
+    tcase_add_test(timing, turns_that_outlast_a_fetch_do_not_take_its_producer_for_gone);
     tcase_add_test(timing, a_block_that_the_filter_left_out_does_not_move_time);
     suite_add_tcase(suite, timing);
     return suite;
