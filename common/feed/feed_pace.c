@@ -46,5 +46,6 @@ int64_t feed_pace_resume_ms(const struct feed_pace *pace, uint64_t mark)
 uint64_t feed_pace_mark(const struct feed_pace *pace, uint64_t mark, size_t bytes, int64_t now_ms)
 {
     uint64_t scale = FEED_PACE_FACTOR * pace->written + FEED_PACE_BYTES_PER_MS * (uint64_t)now_ms;
-    return (mark > scale ? mark : scale) + bytes;
+    uint64_t next = (mark > scale ? mark : scale) + bytes;
+    return next < scale + FEED_PACE_DEBT_BYTES ? next : scale + FEED_PACE_DEBT_BYTES;
 }

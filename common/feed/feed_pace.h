@@ -23,6 +23,9 @@
 /* A reader is near while no more than this was written behind it; beyond twice as much it is
  * far behind for sure. */
 #define FEED_PACE_NEAR_BYTES (16 * 1024 * 1024)
+/* A reader, or those without a name together, may ask for more than the pace gives: whose time is
+ * over is answered in any case. No more than so much of it is waited for later. */
+#define FEED_PACE_DEBT_BYTES (4 * 1024 * 1024)
 
 struct feed_pace {
     uint64_t written; /* bytes */

@@ -61,6 +61,23 @@ START_TEST(a_writer_that_rests_is_not_waited_for)
 }
 END_TEST
 
+/* The writer never rests. */
+START_TEST(whoever_was_sent_far_more_than_the_pace_gives_goes_on_soon)
+{
+    struct feed_pace pace = pace_of(MIB);
+    uint64_t mark = 0;
+    for (int i = 0; i < 1000; i++) {
+        mark = feed_pace_mark(&pace, mark, (size_t)MIB, NOW_MS);
+    }
+    int64_t at_ms = NOW_MS;
+    while (feed_pace_resume_ms(&pace, mark) > at_ms) {
+        at_ms += 1;
+        feed_pace_note(&pace, pace.written + 1, 12, at_ms);
+        ck_assert_int_le(at_ms, NOW_MS + FEED_PACE_DEBT_BYTES / FEED_PACE_BYTES_PER_MS);
+    }
+}
+END_TEST
+
 START_TEST(near_is_what_was_written_last)
 {
     struct feed_pace pace;
@@ -88,6 +105,7 @@ static Suite *feed_pace_suite(void)
     tcase_add_test(pace, what_was_sent_is_waited_for_at_the_pace);
     tcase_add_test(pace, what_is_written_moves_a_reader_on);
     tcase_add_test(pace, a_writer_that_rests_is_not_waited_for);
+    tcase_add_test(pace, whoever_was_sent_far_more_than_the_pace_gives_goes_on_soon);
     tcase_add_test(pace, near_is_what_was_written_last);
     suite_add_tcase(suite, pace);
     return suite;
