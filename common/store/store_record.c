@@ -23,7 +23,7 @@ static void bytes_copy(uint8_t *out, struct span bytes)
 
 struct store_key store_key_of(uint8_t table, struct span key)
 {
-    assert(key.size < STORE_KEY_BYTES_MAX);
+    assert(key.size <= LIMIT_STATE_KEY_BYTES + 1);
     struct store_key whole = { .size = 1 + key.size, .bytes = { table } };
     bytes_copy(whole.bytes + 1, key);
     return whole;
