@@ -3,7 +3,7 @@
  *
  * Tables are numbers; keys and values are bytes that the service's own key and record
  * files encode. A returned span lives until the next put or delete, and no longer than
- * the turn: decode it into a struct at once.
+ * the turn: decode it into a struct at once. What a visit is shown lives until it returns.
  */
 #ifndef KITH_BASE_VIEW_H
 #define KITH_BASE_VIEW_H

@@ -15,10 +15,9 @@ enum fact_field {
     FIELD_FACT_CUSTOMER = 5,
     FIELD_FACT_SUBJECT = 6,
     FIELD_FACT_BODY = 7,
-    FIELD_FACT_COUNT,
 };
 
-enum sealed_field { SEALED_KEY_ID = 1, SEALED_BYTES = 2, SEALED_FIELDS };
+enum sealed_field { SEALED_KEY_ID = 1, SEALED_BYTES = 2 };
 
 enum private_field { PRIVATE_ENTRIES = 1, PRIVATE_NOW_MS = 2, PRIVATE_FIELDS };
 

@@ -2,10 +2,10 @@
  * Records in memory: what was put or deleted and is not in the file yet. A deleted record
  * stays as a tombstone, so that it hides one in a layer below.
  *
- * Keys are whole: table byte and key, as the file has them. Entries never move, but a value
- * may be written over by the next put of its key. Only puts and deletes change a memtable;
- * one that is no longer written to may be read for as long as it lives: by one thread as it
- * likes, and by a second one that only sorts it and reads entries.
+ * Keys are whole: table byte and key, also where the file has them otherwise (store_record.h).
+ * Entries never move, but a value may be written over by the next put of its key. Only puts
+ * and deletes change a memtable; one that is no longer written to may be read for as long as it
+ * lives: by one thread as it likes, and by a second one that only sorts it and reads entries.
  */
 #ifndef KITH_STORE_MEMTABLE_H
 #define KITH_STORE_MEMTABLE_H

@@ -59,7 +59,7 @@ struct store {
 void store_scan(void *context, const struct view_range *range, view_visit visit, void *argument);
 
 /* Names table and key on stderr and ends the process: state that is read wrong must not
- * reach a decision. `key` is whole; empty: the file's pages cannot be followed. */
+ * reach a decision. `key` is whole or filed; empty: the file's pages cannot be followed. */
 _Noreturn void store_corrupt_exit(const struct store *store, struct span key);
 #define STORE_CORRUPT_EXIT_CODE 70
 

@@ -1,10 +1,10 @@
 /*
- * The bytes of a record: its whole key, and its value sealed with a checksum.
+ * The bytes of a record: its key, and its value sealed with a checksum.
  *
  *   whole key      table (1) | key
  *   filed key      the whole key; of a clustered table
  *                  0 (1) | subject (16) | table (1) | rest: its key is subject | rest
- *   sealed         value | checksum (8), XXH3-64 over whole key and value
+ *   sealed         value | checksum (8), XXH3-64 over filed key and value
  *   in the run     sealed (kind (1) | value): kind 0 a tombstone, 1 a value
  */
 #ifndef KITH_STORE_STORE_RECORD_H
