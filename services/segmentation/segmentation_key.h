@@ -5,10 +5,10 @@
  *   customer        customer 16                        who is known, what is due next, what is held
  *   profile         customer 16 | name 1..64           an attribute
  *   event           customer 16 | at 8 | number 8      what happened, for as long as rules may ask
- *   feature         customer 16 | feature 2            a windowed figure that is not zero, of those
- *                                                    that are not held with the customer
- *   latest          customer 16 | hash 16              the newest event of a (type, category), of those
- *                                                    that are not held with the customer
+ *   feature         customer 16 | feature 2            a windowed figure that is not zero,
+ *                                                    where it is not held with the customer
+ *   latest          customer 16 | hash 16              the newest event of a (type, category);
+ *                                                    where it is not held with the customer
  *   membership      customer 16 | segment 4            since when
  *   due             at 8 | customer 16                 when time alone changes a figure
  *   member          segment 4 | text 1..64             -> customer, for lists

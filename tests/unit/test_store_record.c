@@ -117,6 +117,24 @@ START_TEST(a_clustered_key_that_is_too_short_or_too_long_is_of_no_harm)
 }
 END_TEST
 
+START_TEST(the_longest_key_fits_in_either_form)
+{
+    uint8_t bytes[LIMIT_STATE_KEY_BYTES + 1] = { 0 }; /* with a byte for "just after" */
+    struct store_key whole = store_key_of(0x10, span_of(bytes, sizeof bytes));
+    struct store_key filed = store_key_cluster(store_key_span(&whole));
+    ck_assert_uint_eq(filed.size, STORE_KEY_BYTES_MAX);
+    struct store_key again = store_key_whole(store_key_span(&filed));
+    ck_assert(span_equal(store_key_span(&again), store_key_span(&whole)));
+}
+END_TEST
+
+START_TEST(a_key_longer_than_the_longest_is_a_bug)
+{
+    uint8_t bytes[LIMIT_STATE_KEY_BYTES + 2] = { 0 };
+    (void)store_key_of(0x10, span_of(bytes, sizeof bytes));
+}
+END_TEST
+
 START_TEST(a_digest_sees_a_record_that_is_missing_or_out_of_place)
 {
     uint8_t first[STORE_SEALED_BYTES_MAX];
@@ -153,6 +171,8 @@ int main(void)
     tcase_add_test(tests, a_key_of_a_broken_file_is_cut_and_another_is_not);
     tcase_add_test(tests, a_clustered_key_begins_with_its_subject);
     tcase_add_test(tests, a_clustered_key_that_is_too_short_or_too_long_is_of_no_harm);
+    tcase_add_test(tests, the_longest_key_fits_in_either_form);
+    tcase_add_test_raise_signal(tests, a_key_longer_than_the_longest_is_a_bug, SIGABRT);
     tcase_add_test(tests, a_digest_sees_a_record_that_is_missing_or_out_of_place);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
