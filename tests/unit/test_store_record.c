@@ -3,6 +3,7 @@
 #include "common/store/store_record.h"
 
 #include <check.h>
+#include <signal.h>
 #include <string.h>
 
 static const struct span key = { (const uint8_t *)"\x10key", 4 };
