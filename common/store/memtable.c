@@ -276,7 +276,8 @@ size_t memtable_table_count(const struct memtable *memtable, uint8_t table)
 
 size_t memtable_bytes(const struct memtable *memtable)
 {
-    /* Slots that were made for more to come are not memory before it comes. */
+    /* Without the slots that were made for more to come: with them, the larger a checkpoint was the
+     * sooner the next one would be wanted. */
     return memtable->arena.used + memtable->count * 2 * sizeof *memtable->slots;
 }
 

@@ -6,12 +6,14 @@
 
 /* Which queue of which opening of which port. */
 struct place {
-    unsigned port;
-    uint32_t opening; /* 0: whoever is there when it arrives */
-    bool is_reply;
-    unsigned index; /* a server, or a peer */
+    uint32_t port;
+    uint32_t opening;  /* 0: whoever is there when it arrives */
+    uint32_t is_reply; /* 0 or 1 */
+    uint32_t index;    /* a server, or a peer */
 };
 static_assert(sizeof(struct place) <= ROUTE_BYTES_MAX, "a route holds a place");
+/* Routes are compared by their bytes: those of a gap would follow from chance. */
+static_assert(sizeof(struct place) == 4 * sizeof(uint32_t), "a place has no gaps");
 
 struct sim_envelope {
     struct sim_envelope *next;
@@ -120,7 +122,7 @@ static void ask(struct sim_port *port, const struct place *to, unsigned peer,
                 const struct content *content)
 {
     struct place back = {
-        .port = port->number, .opening = port->opening, .is_reply = true, .index = peer
+        .port = port->number, .opening = port->opening, .is_reply = 1, .index = peer
     };
     struct route route = { .server = (enum transport_server)to->index, .size = sizeof back };
     memcpy(route.bytes, &back, sizeof back);
@@ -145,8 +147,8 @@ bool sim_network_deliver(struct sim_network *network, void *message, unsigned *p
         free(envelope);
         return false;
     }
-    queue_put(envelope->to.is_reply ? &to->inboxes[envelope->to.index]
-                                    : &to->servers[envelope->to.index],
+    queue_put(envelope->to.is_reply != 0 ? &to->inboxes[envelope->to.index]
+                                         : &to->servers[envelope->to.index],
               envelope);
     *port = to->number;
     return true;

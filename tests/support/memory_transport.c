@@ -24,11 +24,13 @@ struct queue {
 
 /* Which queue of which opening of which port. */
 struct place {
-    unsigned port;
+    uint32_t port;
     uint32_t opening;
-    bool is_reply;
-    unsigned index; /* a server, or a peer */
+    uint32_t is_reply; /* 0 or 1 */
+    uint32_t index;    /* a server, or a peer */
 };
+/* Routes are compared by their bytes: those of a gap would follow from chance. */
+static_assert(sizeof(struct place) == 4 * sizeof(uint32_t), "a place has no gaps");
 
 struct memory_port {
     struct memory_network *network;
@@ -123,7 +125,7 @@ static struct queue *place_queue(const struct memory_network *network, const str
     if (port == NULL || port->opening != place->opening) {
         return NULL;
     }
-    return place->is_reply ? &port->inboxes[place->index] : &port->servers[place->index];
+    return place->is_reply != 0 ? &port->inboxes[place->index] : &port->servers[place->index];
 }
 
 static bool deliver(const struct memory_network *network, const struct place *place,
@@ -262,7 +264,7 @@ static bool port_peer_send(void *context, unsigned peer, struct span header, str
     }
     struct place place = { .port = to->number, .opening = to->opening, .index = server };
     struct place back = {
-        .port = port->number, .opening = port->opening, .is_reply = true, .index = peer
+        .port = port->number, .opening = port->opening, .is_reply = 1, .index = peer
     };
     struct route route = { .server = server, .size = sizeof back };
     static_assert(sizeof back <= sizeof route.bytes, "a route holds a place");
@@ -287,7 +289,7 @@ static bool port_reply(void *context, const struct route *route, struct span hea
     struct memory_passage passage = { .from = port->name,
                                       .to = port->network->ports[place.port]->name,
                                       .server = route->server,
-                                      .is_reply = true,
+                                      .is_reply = 1,
                                       .header = header,
                                       .body = body };
     return send_on(port, &place, &passage, route);
