@@ -54,7 +54,7 @@ struct memtable {
     struct memtable_table tables[TABLES];
 };
 
-static uint64_t hash_of(struct span key)
+uint64_t memtable_hash(struct span key)
 {
     return checksum_of(key, (struct span){ 0 });
 }
@@ -146,7 +146,7 @@ static void entry_enlist(struct memtable *memtable, struct memtable_entry *entry
 static struct memtable_entry *entry_obtain(struct memtable *memtable, struct span key,
                                            size_t value_capacity)
 {
-    uint64_t hash = hash_of(key);
+    uint64_t hash = memtable_hash(key);
     struct memtable_slot *slot = slot_find(memtable, key, hash);
     if (slot->entry != NULL) {
         return slot->entry;
@@ -226,11 +226,6 @@ const struct memtable_entry *memtable_lower_bound(struct memtable *memtable, str
     }
     const struct memtable_entry *before = memtable_order_before(&table->order, from);
     return before != NULL ? before->next : table->first;
-}
-
-uint64_t memtable_hash(struct span key)
-{
-    return hash_of(key);
 }
 
 void memtable_expect(const struct memtable *memtable, uint64_t hash)
