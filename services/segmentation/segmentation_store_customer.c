@@ -380,16 +380,14 @@ void segmentation_figures_put(const struct change *change, struct customer_id id
 
 /* ---- the newest events */
 
-/* NULL: it is not among those that are held. */
-static struct segmentation_latest *latest_find(struct segmentation_customer *customer,
-                                               struct hash128 what)
+/* Its place among those that are held. latest_count: it is none of them. */
+static size_t latest_find(const struct segmentation_customer *customer, struct hash128 what)
 {
-    for (size_t i = 0; i < customer->latest_count; i++) {
-        if (hash128_equal(customer->latest[i].what, what)) {
-            return &customer->latest[i];
-        }
+    size_t i = 0;
+    while (i < customer->latest_count && !hash128_equal(customer->latest[i].what, what)) {
+        i += 1;
     }
-    return NULL;
+    return i;
 }
 
 static bool latest_get(const struct view *view, struct customer_id id, struct hash128 what,
@@ -411,11 +409,10 @@ bool segmentation_latest_load(const struct view *view, struct customer_id id,
                               int64_t *at_ms)
 {
     *at_ms = 0;
-    for (size_t i = 0; i < customer->latest_count; i++) {
-        if (hash128_equal(customer->latest[i].what, what)) {
-            *at_ms = customer->latest[i].at_ms;
-            return true;
-        }
+    size_t place = latest_find(customer, what);
+    if (place < customer->latest_count) {
+        *at_ms = customer->latest[place].at_ms;
+        return true;
     }
     /* None has a record of its own while there is room here. */
     return customer->latest_count == SEGMENTATION_HELD_LATEST && latest_get(view, id, what, at_ms);
@@ -435,13 +432,13 @@ void segmentation_latest_put(const struct change *change, struct customer_id id,
                              struct segmentation_customer *customer, struct hash128 what,
                              int64_t at_ms)
 {
-    struct segmentation_latest *latest = latest_find(customer, what);
-    if (latest == NULL && customer->latest_count < SEGMENTATION_HELD_LATEST) {
-        latest = &customer->latest[customer->latest_count++];
-    }
-    if (latest == NULL) {
+    size_t place = latest_find(customer, what);
+    if (place == SEGMENTATION_HELD_LATEST) {
         latest_record_put(change, id, what, at_ms);
         return;
     }
-    *latest = (struct segmentation_latest){ .what = what, .at_ms = at_ms };
+    if (place == customer->latest_count) {
+        customer->latest_count++;
+    }
+    customer->latest[place] = (struct segmentation_latest){ .what = what, .at_ms = at_ms };
 }
