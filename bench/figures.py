@@ -63,7 +63,6 @@ class Round:
         self.disk = []      # {suite, service, journal, state}: bytes an event
         self.checks = []
         self.suite_rate = None  # of events through all services, once it is known
-        self.ledger_rates = {}  # form: of postings, with the usual number of accounts
         self.profiles = options.profile
 
     def say(self, text):

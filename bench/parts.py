@@ -88,7 +88,8 @@ def post_method(form):
 
 
 def ledger_with(found, customers, works):
-    """`works` is {form: what is known of its figure}."""
+    """`works` is {form: what is known of its figure}. Returns {form: postings a second}."""
+    rates = {}
     name = f"ledger, {count_text(customers)} accounts"
     for work in works.values():
         if "limit" in work:
@@ -103,7 +104,7 @@ def ledger_with(found, customers, works):
                 f"{count_text(customers)} accounts",
                 {"method": method, "form": form, "workers": ("loyalty",), **known}, "--customers",
                 customers)
-            found.ledger_rates.setdefault(form, said["rate"])
+            rates[form] = said["rate"]
             postings += accepted
         found.memory_loaded(suite, name)
         suite.kill("loyalty")
@@ -111,20 +112,27 @@ def ledger_with(found, customers, works):
         found.check(f"{postings:,} postings were acknowledged or earned, and after kill -9 the "
                     f"ledger adds up from {verified['postings']:,}",
                     verified["ok"] and verified["postings"] == postings)
+    return rates
+
+
+def ledger_works(forms):
+    return {form: {"wanted": POST_WANTED.get(form), "limit": (post_method(form), form)}
+            for form in forms}
 
 
 def ledger(found):
-    ledger_with(found, found.options.customers,
-                {form: {"wanted": POST_WANTED.get(form), "limit": (post_method(form), form)}
-                 for form in FORMS})
+    ledger_with(found, found.options.customers, ledger_works(FORMS))
 
 
 def ledger_large(found):
     """Beside each figure stands that with fewer accounts."""
-    fewer = f"{count_text(found.options.customers)} accounts"
-    ledger_with(found, found.options.customers_large,
-                {form: {"wanted": "60 %", "beside": found.ledger_rates[form], "beside_name": fewer}
-                 for form in ("1,000", "single")})
+    options = found.options
+    forms = ("1,000", "single")
+    rates = ledger_with(found, options.customers, ledger_works(forms))
+    fewer = f"{count_text(options.customers)} accounts"
+    ledger_with(found, options.customers_large,
+                {form: {"wanted": "60 %", "beside": rates[form], "beside_name": fewer}
+                 for form in forms})
 
 
 # ---- all services
@@ -183,30 +191,25 @@ def restarts(found, suite, customers):
     return events
 
 
-def soak(found, suite, rate):
-    """Half load for many minutes: anonymous memory is looked at all the time."""
-    words = send_words("100", "ingest", found.options.soak * 60, found.options.customers, "--to",
-                       suite.endpoint("ingestion"), "--run", found.run_name(), "--rate", rate)
-    samples = {service: [] for service in SERVICES}
-    with Load(suite.load_words(*words)) as load:
-        while not load.has_ended(SOAK_LOOK_S):
-            for service, size in suite.anonymous_bytes().items():
-                samples[service].append(size)
-        events = load.result()["items"]
-    for service, sizes in samples.items():
-        half = len(sizes) // 2
-        found.soak.append({"service": service, "first": max(sizes[:half], default=0),
-                           "second": max(sizes[half:], default=0)})
-    found.say(f"{found.options.soak:g} minutes at half load: {events:,} events")
-    return events
-
-
 def everything_counted(found, suite, events):
     totals = suite.cli("report", "totals", as_json=True)
     found.check(f"{events:,} events were acknowledged, and after {len(SERVICES)} kill -9 the "
                 f"report has {totals['events']:,}", totals["events"] == events)
     verified = suite.cli("loyalty", "verify", as_json=True)
     found.check("the ledger adds up to zero", verified["ok"] and verified["sum"] == 0)
+
+
+def rate_find(found, suite, customers, limit=None):
+    """The figure of all services together, whose rate the others are shares of. Returns how many
+    events it took."""
+    more = "" if customers == found.options.customers else f", {count_text(customers)} customers"
+    work = {"method": "ingest", "form": "1,000", "workers": WORKERS, "wanted": "80 k/s",
+            "limit": limit}
+    said, events = found.measure(
+        suite, f"events through all services, nobody falling behind, batches of 1,000{more}", work,
+        "--customers", customers, *reader_words(suite))
+    found.suite_rate = said["rate"]
+    return events
 
 
 def whole(found):
@@ -216,26 +219,53 @@ def whole(found):
     with Suite(options, "suite", SERVICES) as suite:
         found.memory_idle(suite, name)
         events = found.preload(suite, options.customers, READERS)
-        work = {"method": "ingest", "form": "1,000", "workers": WORKERS, "wanted": "80 k/s",
-                "limit": ("ingest", "1,000")}
-        said, accepted = found.measure(
-            suite, "events through all services, nobody falling behind, batches of 1,000", work,
-            *reader_words(suite))
-        events += accepted
-        found.suite_rate = said["rate"]
-        events += half_load(found, suite, said["rate"] / 2)
+        events += rate_find(found, suite, options.customers, ("ingest", "1,000"))
+        events += half_load(found, suite, found.suite_rate / 2)
         found.memory_loaded(suite, name)
-        if options.soak:
-            events += soak(found, suite, said["rate"] / 2)
         events += restarts(found, suite, options.customers)
         everything_counted(found, suite, events)
         found.disk_note(suite, name, events)
 
 
 def restarts_large(found):
+    customers = found.options.customers_large
     with Suite(found.options, "restart", SERVICES) as suite:
-        events = found.preload(suite, found.options.customers_large, READERS)
-        events += restarts(found, suite, found.options.customers_large)
+        events = found.preload(suite, customers, READERS)
+        events += rate_find(found, suite, customers)
+        events += restarts(found, suite, customers)
+        everything_counted(found, suite, events)
+
+
+# ---- memory over time
+
+
+def half_load_watch(found, suite):
+    """Half load for many minutes: anonymous memory is looked at all the time."""
+    options = found.options
+    words = send_words("100", "ingest", options.minutes * 60, options.customers, "--to",
+                       suite.endpoint("ingestion"), "--run", found.run_name(), "--rate",
+                       found.suite_rate / 2)
+    samples = {service: [] for service in SERVICES}
+    with Load(suite.load_words(*words)) as load:
+        while not load.has_ended(SOAK_LOOK_S):
+            for service, size in suite.anonymous_bytes().items():
+                samples[service].append(size)
+        said = load.result()
+    for service, sizes in samples.items():
+        half = len(sizes) // 2
+        found.soak.append({"service": service, "first": max(sizes[:half], default=0),
+                           "second": max(sizes[half:], default=0)})
+    found.add(f"{options.minutes:g} minutes at half load: event sent to its acknowledgement",
+              load=said["rate"], answer=said["answer"], seconds=said["seconds"])
+    return said["items"]
+
+
+def soak(found):
+    with Suite(found.options, "soak", SERVICES) as suite:
+        events = found.preload(suite, found.options.customers, READERS)
+        events += rate_find(found, suite, found.options.customers)
+        events += half_load_watch(found, suite)
+        events += restarts(found, suite, found.options.customers)
         everything_counted(found, suite, events)
 
 
@@ -280,4 +310,4 @@ def from_file(found):
 
 PARTS = {"ingest": ingest, "crowds": crowds, "readers": readers, "ledger": ledger, "suite": whole,
          "file": from_file}
-LARGE = {"ingest": ingest_large, "ledger": ledger_large, "suite": restarts_large}
+LARGE = [ingest_large, ledger_large, restarts_large]

@@ -166,16 +166,38 @@ def fewer(found, least):
             f"{'; '.join(names)}.", ""]
 
 
-def soak_part(found, options):
-    if not found["soak"]:
-        return []
-    return [f"Over {options.soak:g} minutes at half load, looked at each second:", "",
-            *page.markdown(SOAK_HEAD, soak_rows(found)), ""]
+CPU_TEXT = ("Of each service while the figure's load ran, in its own threads and in the kernel, "
+            "divided by the items that were accepted: microseconds an item.")
+RESTART_TEXT = ("Killed when about a checkpoint interval of load (5 s, as shipped) lay behind a "
+                "checkpoint, so that the journal is as far ahead of the state as it gets; from the "
+                "signal to the first answer that says ready, the supervisor's part included.")
 
 
-def part(found, options, took_s):
-    """The lines of the page."""
+def lasted_text(options):
+    return (f"A figure *lasted* {options.seconds:g} s or longer: until each service that has to "
+            f"work for it had ended {options.checkpoints} checkpoints, {options.most_seconds:g} s "
+            "at most. *Checkpoints*: how many of them ended within that time.")
+
+
+def cpu_part(found):
     services = cpu_services(found)
+    return ["### Processor time", "", CPU_TEXT, "",
+            *page.markdown(("figure", *services, "together", "the load itself"),
+                           cpu_rows(found, services)), ""]
+
+
+def restart_part(found):
+    return ["### Ready again after kill -9", "", RESTART_TEXT, "",
+            *page.markdown(("customers", "service", "seconds", "blocks evolved"),
+                           restart_rows(found)), ""]
+
+
+def checks_part(found):
+    return ["### What was counted again", "", *(f"- {one}" for one in found["checks"])]
+
+
+def run_part(found, options, took_s):
+    """The lines of bench/run's part of the page."""
     rounds = "" if options.rounds == 1 else (f" Each number is the median of {options.rounds} "
                                              "rounds, checkpoints are the fewest of any.")
     return [
@@ -189,40 +211,50 @@ def part(found, options, took_s):
         "LMDB's cursor walks the same journal and touches every byte. Everything is "
         "acknowledged after the sync. An event has eight fields and about 100 bytes. A "
         "request's time runs from when it was due.", "",
-        f"A figure *lasted* {options.seconds:g} s or longer: until each service that has to work "
-        f"for it had ended {options.checkpoints} checkpoints, {options.most_seconds:g} s at "
-        "most. *Checkpoints*: how many of them ended within that time. Where none are told, a "
-        f"phase lasted {options.short_seconds:g} s or until all was read: those figures are "
-        "there to be compared with each other.", "",
+        f"{lasted_text(options)} Where none are told, a phase lasted {options.short_seconds:g} s "
+        "or until all was read: those figures are there to be compared with each other.", "",
         *fewer(found, options.checkpoints),
         *page.markdown(HEAD, rows(found)), "",
         "Half load is half of the rate at which all services keep up: the load waits whenever "
         "one of them is more than 65,536 events behind (`feed.Wait`), and what comes of it is "
         "that rate. Times at half load are those of events in batches of 100.", "",
-        "### Processor time", "",
-        "Of each service while the figure's load ran, in its own threads and in the kernel, "
-        "divided by the items that were accepted: microseconds an item.", "",
-        *page.markdown(("figure", *services, "together", "the load itself"),
-                       cpu_rows(found, services)), "",
+        *cpu_part(found),
         "### Anonymous memory", "",
         "What no file stands behind (`RssAnon`): of the services of a new suite before anything "
         "was asked of them, and right after the loads.", "",
         *page.markdown(("suite", "service", "idle", "after the load"), memory_rows(found)), "",
-        *soak_part(found, options),
-        "### Ready again after kill -9", "",
-        "Killed when about a checkpoint interval of load (5 s, as shipped) lay behind a "
-        "checkpoint, so that the journal is as far ahead of the state as it gets; from the "
-        "signal to the first answer that says ready, the supervisor's part included.", "",
-        *page.markdown(("customers", "service", "seconds", "blocks evolved"), restart_rows(found)),
-        "",
+        *restart_part(found),
         "### Bytes on disk per event", "",
         *page.markdown(("suite", "service", "journal", "state", "both"), disk_rows(found)), "",
-        "### What was counted again", "",
-        *(f"- {one}" for one in found["checks"]), "",
+        *checks_part(found), "",
         "### Where the time goes", "",
         "The first three costs of each service while the load of the figure runs, by "
         "`bench/profile`: `perf record` at 499 Hz over all threads of the process, for five "
         "seconds, after the measured run. A share is of the process's own samples.", "",
         *(page.markdown(("figure", "service", "first", "second", "third"), cost_rows(found))
           if any(cost_rows(found)) else ["Not looked at."]),
+    ]
+
+
+def large_part(found, options, took_s):
+    """The lines of bench/large's."""
+    return [
+        "## More customers", "",
+        f"Measured by `bench/large`. {page.origin(took_s)} {lasted_text(options)}", "",
+        *fewer(found, options.checkpoints),
+        *page.markdown(HEAD, rows(found)), "",
+        *cpu_part(found), *restart_part(found), *checks_part(found),
+    ]
+
+
+def soak_part(found, options, took_s):
+    """The lines of bench/soak's."""
+    return [
+        "## Memory over time", "",
+        f"Measured by `bench/soak`. {page.origin(took_s)} {options.customers:,} customers. All "
+        f"services for {options.minutes:g} minutes at half of the rate at which they keep up, "
+        "anonymous memory (`RssAnon`) looked at each second.", "",
+        *page.markdown(SOAK_HEAD, soak_rows(found)), "",
+        *page.markdown(HEAD, rows(found)), "",
+        *checks_part(found),
     ]

@@ -4,6 +4,7 @@
 Each fails by itself when anything that was acknowledged is not found again.
 """
 # ctest: TIMEOUT 300
+import json
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,9 @@ FIGURES = {
             "loyalty.Post", "loyalty.Spend", "nobody falling behind", "points at a subscriber",
             "segment entry at a subscriber", "from file to report", "bytes on disk", "ready again",
             "processor time", "anonymous memory"),
+    "large": ("batches of 1,000, from", "20,000 accounts", "single, 64 in flight, 20,000 accounts",
+              "nobody falling behind, batches of 1,000, 20,000 customers", "20,000 customers"),
+    "soak": ("minutes at half load", "most in the first half", "segmentation"),
     "peers": ("exact dedupe", "64 clients", "100 a request", "Kith / PostgreSQL"),
     "store": ("with checkpoints", "without checkpoints", "p99.9 of the journal's commit",
               "anonymous memory"),
@@ -49,6 +53,31 @@ def every_figure_of_the_suite_is_measured():
     bench("run", "--seconds", "0.2", "--customers", "5000")
 
 
+def a_run_that_was_broken_off_is_gone_on_with():
+    with tempfile.TemporaryDirectory() as folder:
+        kept = Path(folder) / "kept"
+        words = [sys.executable, "-B", TREE / "bench" / "run", "--seconds", "0.2", "--customers",
+                 "2000", "--only", "file", "--build", OPTIONS.build, "--out", kept, "--no-profile"]
+        first = subprocess.run(words, capture_output=True, text=True, check=False)
+        require(first.returncode == 0, first.stdout + first.stderr)
+        more = subprocess.run([*words, "--rounds", "2", "--resume"], capture_output=True, text=True,
+                              check=False)
+        require(more.returncode == 0 and "round 2 of 2" in more.stdout and
+                "round 1 of" not in more.stdout, more.stdout + more.stderr)
+        require(len(json.loads((kept / "run.json").read_text())["rounds"]) == 2, "not kept")
+        other = subprocess.run([*words, "--known", "3", "--resume"], capture_output=True, text=True,
+                               check=False)
+        require(other.returncode == 1 and "other options" in other.stderr, other.stderr)
+
+
+def more_customers_are_measured():
+    bench("large", "--seconds", "0.2", "--customers", "2000")
+
+
+def memory_is_looked_at_over_time():
+    bench("soak", "--seconds", "0.2", "--customers", "5000")
+
+
 def postgres_does_the_same_work_where_it_is_installed():
     if bench("peers", "--seconds", "0.2", "--customers", "5000") is None:
         print("PostgreSQL is not here", flush=True)
@@ -76,6 +105,7 @@ def a_part_of_the_page_is_replaced_and_the_others_stay():
         require(text.index("the suite") < text.index("the store"), text)
 
 
-suite.main(every_figure_of_the_suite_is_measured,
+suite.main(every_figure_of_the_suite_is_measured, a_run_that_was_broken_off_is_gone_on_with,
+           more_customers_are_measured, memory_is_looked_at_over_time,
            postgres_does_the_same_work_where_it_is_installed, the_store_is_measured_alone,
            blocks_are_compressed_and_come_back, a_part_of_the_page_is_replaced_and_the_others_stay)
