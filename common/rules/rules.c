@@ -412,35 +412,39 @@ bool rules_clause_holds(const struct rules *rules, size_t node, const struct rul
     return false;
 }
 
-/* `holds` says it of the nodes below the group, by their distance from `first`. */
-static bool group_holds(const struct rules *rules, size_t node, size_t first, const bool *holds)
+/* Whether a member settles its group: what it says is `*holds`, and `is_last` that none follows.
+ * Then `*holds` is what the group says. */
+static bool group_settles(enum rules_kind kind, bool is_last, bool *holds)
 {
-    const struct rules_node *group = &rules->nodes[node];
-    if (group->kind == RULES_NOT) {
-        return !holds[node + 1 - first];
+    if (kind == RULES_NOT) {
+        *holds = !*holds;
+        return true;
     }
-    bool wanted = group->kind == RULES_ANY;
-    for (size_t member = node + 1; member < group->end; member = rules->nodes[member].end) {
-        if (holds[member - first] == wanted) {
-            return wanted;
-        }
-    }
-    return !wanted;
+    return is_last || *holds == (kind == RULES_ANY);
 }
 
 bool rules_segment_holds(const struct rules *rules, size_t segment,
                          const struct rules_values *values)
 {
     assert(segment < rules->segment_count);
-    size_t first = rules->segments[segment].first;
-    size_t count = rules->segments[segment].end - first;
-    bool holds[RULES_SEGMENT_NODES_MAX] = { false };
-    assert(count >= 1 && count <= RULES_SEGMENT_NODES_MAX);
-    /* From the back: what is in a group is known before the group. */
-    for (size_t node = first + count; node > first; node--) {
-        bool is_group = rules_kind_is_group(rules->nodes[node - 1].kind);
-        holds[node - 1 - first] = is_group ? group_holds(rules, node - 1, first, holds)
-                                           : rules_clause_holds(rules, node - 1, values);
-    }
-    return holds[0];
+    const struct rules_node *nodes = rules->nodes;
+    const struct rules_node *open[RULES_DEPTH_MAX] = { NULL }; /* the groups around `node` */
+    size_t depth = 0;
+    size_t node = rules->segments[segment].first;
+    bool holds = false;
+    do {
+        for (; rules_kind_is_group(nodes[node].kind); node++) {
+            assert(depth < RULES_DEPTH_MAX);
+            open[depth++] = &nodes[node];
+        }
+        holds = rules_clause_holds(rules, node, values);
+        node += 1;
+        /* What is left of a settled group is never asked for; it may settle the one around it. */
+        while (depth > 0 &&
+               group_settles(open[depth - 1]->kind, open[depth - 1]->end == node, &holds)) {
+            depth -= 1;
+            node = open[depth]->end;
+        }
+    } while (depth > 0);
+    return holds;
 }

@@ -281,6 +281,139 @@ START_TEST(groups_nest_and_what_follows_an_inner_one_is_not_lost)
 }
 END_TEST
 
+/* ---- any rule at all */
+
+/* Clause i of the rule holds where bit i is set; each has a window, and so a feature, of its own.
+ */
+static uint32_t held;
+static size_t asked;
+
+static struct rules_window bit_answer(void *context, size_t feature)
+{
+    (void)context;
+    ck_assert_uint_lt(feature, RULES_CLAUSES_MAX);
+    asked += 1;
+    return (struct rules_window){ .count = held >> feature & 1U };
+}
+
+static const struct rules_values bits = { .now_ms = NOW_MS, .window = bit_answer };
+
+static void bit_add(void)
+{
+    struct rules_clause clause = count_clause(RULES_AT_LEAST, 1);
+    clause.days = (uint32_t)rules->feature_count + 1;
+    ck_assert_int_eq(add(clause), STATUS_OK);
+}
+
+#define RULE_ROUNDS 200
+static uint64_t chance_state;
+
+static unsigned draw(unsigned below)
+{
+    chance_state = chance_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (unsigned)(chance_state >> 33U) % below;
+}
+
+/* The groups around what is drawn next, and how many members each still gets. */
+struct drawn {
+    size_t depth;
+    size_t left[RULES_DEPTH_MAX];
+};
+
+static void drawn_begin(struct drawn *drawn)
+{
+    enum rules_kind kind = (enum rules_kind)(RULES_ALL + draw(3));
+    group(kind);
+    drawn->left[drawn->depth++] = kind == RULES_NOT ? 1 : 1 + draw(3);
+}
+
+static void rule_draw(void)
+{
+    struct drawn drawn = { .depth = 0 };
+    drawn_begin(&drawn);
+    while (drawn.depth > 0) {
+        size_t *left = &drawn.left[drawn.depth - 1];
+        bool may_nest = drawn.depth + 1 < RULES_DEPTH_MAX && builder.group_count < 12;
+        if (*left == 0) {
+            group_end();
+            drawn.depth -= 1;
+            continue;
+        }
+        *left -= 1;
+        if (may_nest && draw(2) == 0) {
+            drawn_begin(&drawn);
+        } else {
+            bit_add();
+        }
+    }
+}
+
+/* The same from the back, with nothing left out: what is in a group is known before it. */
+static bool holds_plainly(void)
+{
+    bool holds[RULES_SEGMENT_NODES_MAX] = { false };
+    for (size_t at = rules->node_count; at > 0; at--) {
+        const struct rules_node *node = &rules->nodes[at - 1];
+        if (!rules_kind_is_group(node->kind)) {
+            holds[at - 1] = (held >> node->feature & 1U) != 0;
+            continue;
+        }
+        bool all = true;
+        bool any = false;
+        for (size_t member = at; member < node->end; member = rules->nodes[member].end) {
+            all = all && holds[member];
+            any = any || holds[member];
+        }
+        holds[at - 1] = node->kind == RULES_NOT ? !any : node->kind == RULES_ANY ? any : all;
+    }
+    return holds[0];
+}
+
+START_TEST(any_rule_comes_to_what_its_members_come_to)
+{
+    chance_state = 20;
+    for (int round = 0; round < RULE_ROUNDS; round++) {
+        rules_build(&builder, rules);
+        begin("s");
+        rule_draw();
+        end();
+        for (int i = 0; i < 64; i++) {
+            held = draw(1U << 30U) << 2U | draw(4);
+            ck_assert(rules_segment_holds(rules, 0, &bits) == holds_plainly());
+        }
+    }
+}
+END_TEST
+
+START_TEST(what_is_left_of_a_settled_group_is_not_asked_for)
+{
+    begin("s");
+    group(RULES_ANY);
+    group(RULES_ALL);
+    for (int i = 0; i < 3; i++) {
+        bit_add();
+    }
+    group_end();
+    bit_add();
+    bit_add();
+    group_end();
+    end();
+    static const struct {
+        uint32_t held;
+        size_t asked;
+        bool holds;
+    } rows[] = {
+        { 7, 3, true }, { 6, 3, false }, { 8, 2, true }, { 9, 3, true }, { 11, 4, true },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        held = rows[i].held;
+        asked = 0;
+        ck_assert(rules_segment_holds(rules, 0, &bits) == rows[i].holds);
+        ck_assert_uint_eq(asked, rows[i].asked);
+    }
+}
+END_TEST
+
 /* ---- features */
 
 START_TEST(clauses_over_the_same_window_share_a_figure)
@@ -652,6 +785,8 @@ static Suite *suite_of_rules(void)
     tcase_add_test(tcase, an_attribute_is_one_of_the_texts_to_the_byte_or_a_number_in_range);
     tcase_add_test(tcase, groups_join_their_members);
     tcase_add_test(tcase, groups_nest_and_what_follows_an_inner_one_is_not_lost);
+    tcase_add_test(tcase, any_rule_comes_to_what_its_members_come_to);
+    tcase_add_test(tcase, what_is_left_of_a_settled_group_is_not_asked_for);
     tcase_add_test(tcase, clauses_over_the_same_window_share_a_figure);
     tcase_add_test(tcase, a_clause_that_cannot_be_is_refused);
     tcase_add_test(tcase, a_segment_has_exactly_one_rule_and_its_own_name);
