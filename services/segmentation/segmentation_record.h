@@ -1,8 +1,7 @@
 /*
  * What segmentation journals for its own evolve, in and out of Protocol Buffers.
  *
- * Decoding gives a whole struct or nothing. Spans point into the arena, which the caller
- * resets before; encoding takes room for texts from an arena as well.
+ * Spans of what is decoded point into the bytes that came.
  */
 #ifndef KITH_SEGMENTATION_RECORD_H
 #define KITH_SEGMENTATION_RECORD_H
@@ -24,11 +23,11 @@ struct segmentation_record {
     int64_t now_ms;                  /* likewise */
     uint32_t rules_version;          /* of the end of visits */
 };
-/* The record has room in `out`, and its texts in the arena (asserted). */
-void segmentation_record_encode(const struct segmentation_record *record, struct arena *arena,
-                                struct buffer *out);
-/* STATUS_CORRUPT: not such a record, or values that nobody wrote. */
-MUST_USE enum status segmentation_record_decode(struct span bytes, struct arena *arena,
+/* The record has room in `out` (asserted). */
+void segmentation_record_encode(const struct segmentation_record *record, struct buffer *out);
+/* Sets what the record's kind has. STATUS_CORRUPT: not such a record, or values that nobody
+ * wrote; `record` is then not to be used. */
+MUST_USE enum status segmentation_record_decode(struct span bytes,
                                                 struct segmentation_record *record);
 
 /* What segmentation keeps of an accepted event; spans point into it and into the arena. */

@@ -177,7 +177,7 @@ static void segmentation_start(void *service, struct turn *turn)
 static void record_emit(struct segmentation *segmentation, struct turn *turn)
 {
     buffer_clear(&segmentation->body);
-    segmentation_record_encode(&segmentation->record, &segmentation->input, &segmentation->body);
+    segmentation_record_encode(&segmentation->record, &segmentation->body);
     turn_record(turn, buffer_span(&segmentation->body));
 }
 
@@ -316,7 +316,7 @@ static void record_evolve(struct segmentation *segmentation, const struct change
                           struct span bytes)
 {
     struct segmentation_record *record = &segmentation->reading;
-    enum status status = segmentation_record_decode(bytes, &segmentation->evolved, record);
+    enum status status = segmentation_record_decode(bytes, record);
     assert(status == STATUS_OK);
     switch (record->kind) {
     case SEGMENTATION_RECORD_EVENT:

@@ -2,6 +2,7 @@
 /*
  * Rules, facts and private records to bytes and back, and bytes that nobody wrote.
  */
+#include "common/base/field.h"
 #include "common/wire/pb.h"
 #include "kith/v1/segmentation.pb-c.h"
 #include "kith/v1/segmentation_private.pb-c.h"
@@ -389,14 +390,30 @@ static enum status record_pass(void)
 {
     buffer_clear(&out);
     memset(&read_back, 0, sizeof read_back);
-    segmentation_record_encode(&written, &arena, &out);
-    return segmentation_record_decode(buffer_span(&out), &arena, &read_back);
+    segmentation_record_encode(&written, &out);
+    return segmentation_record_decode(buffer_span(&out), &read_back);
 }
 
-START_TEST(an_event_comes_back_as_it_was)
+/* Generated code reads what was written, and writes the same bytes again. */
+static const Kith__V1__SegmentationRecord *generated_pass(void)
 {
-    char text[LIMIT_TEXT_BYTES + 1] = { 0 };
-    memset(text, 't', LIMIT_TEXT_BYTES);
+    const Kith__V1__SegmentationRecord *record =
+        pb_unpack(&kith__v1__segmentation_record__descriptor, &arena, buffer_span(&out));
+    ck_assert_ptr_nonnull(record);
+    ck_assert_uint_eq(record->base.n_unknown_fields, 0);
+    struct buffer packed;
+    buffer_init(&packed, LIMIT_RECORD_BYTES);
+    ck_assert_int_eq(pb_pack(&record->base, &packed), STATUS_OK);
+    ck_assert(span_equal(buffer_span(&packed), buffer_span(&out)));
+    buffer_release(&packed);
+    return record;
+}
+
+/* With all that an event can have. */
+static void event_make(void)
+{
+    static char text[LIMIT_TEXT_BYTES];
+    memset(text, 't', sizeof text);
     memset(&written, 0, sizeof written);
     struct segmentation_event *event = &written.event;
     event->customer.bytes[3] = 5;
@@ -408,7 +425,7 @@ START_TEST(an_event_comes_back_as_it_was)
     event->now_ms = LIMIT_TIME_MOST_MS;
     event->said_count = 5;
     event->said[0].name = span_of_text("tier");
-    event->said[0].text = span_of_text(text);
+    event->said[0].text = span_of(text, sizeof text);
     event->said[1].name = span_of_text("age");
     event->said[1].text = span_of_text("0");
     event->said[1].has_integer = true;
@@ -419,6 +436,12 @@ START_TEST(an_event_comes_back_as_it_was)
     event->said[4] = (struct segmentation_said){
         .name = span_of_text("email"), .text = span_of("\0\xff", 2), .personal = true, .key_id = 9
     };
+}
+
+START_TEST(an_event_comes_back_as_it_was)
+{
+    event_make();
+    const struct segmentation_event *event = &written.event;
     ck_assert_int_eq(record_pass(), STATUS_OK);
     const struct segmentation_event *got = &read_back.event;
     ck_assert_int_eq(read_back.kind, SEGMENTATION_RECORD_EVENT);
@@ -455,12 +478,152 @@ START_TEST(the_other_records_come_back_as_they_were)
         ck_assert(customer_id_equal(read_back.customer, written.customer));
         ck_assert_int_eq(read_back.now_ms, -5);
         ck_assert_uint_le(out.size, 32); /* one for each expiry: small */
+        const Kith__V1__SegmentationRecord *record = generated_pass();
+        ck_assert_int_eq((int)record->record_case, i == 0 ? 2 : 3);
+        ck_assert_int_eq(i == 0 ? record->advanced->now_ms : record->visited->now_ms, -5);
     }
     written.kind = SEGMENTATION_RECORD_VISITS_ENDED;
     written.rules_version = 3;
     ck_assert_int_eq(record_pass(), STATUS_OK);
     ck_assert_int_eq(read_back.kind, SEGMENTATION_RECORD_VISITS_ENDED);
     ck_assert_uint_eq(read_back.rules_version, 3);
+    ck_assert_uint_eq(generated_pass()->visits_ended->rules_version, 3);
+}
+END_TEST
+
+static void said_has_its_bytes(const Kith__V1__ProfileAttribute *said,
+                               const struct segmentation_said *from)
+{
+    ck_assert_uint_eq(said->base.n_unknown_fields, 0);
+    ck_assert(span_equal(pb_text(said->name), from->name));
+    ck_assert((said->personal != NULL) == from->personal);
+    if (said->personal != NULL) {
+        ck_assert_uint_eq(said->personal->key_id, from->key_id);
+        ck_assert(span_equal(pb_span(said->personal->bytes), from->text));
+    } else {
+        ck_assert(span_equal(pb_text(said->text), from->text));
+    }
+    ck_assert(said->has_integer == from->has_integer && said->integer == from->integer);
+}
+
+START_TEST(an_event_has_the_bytes_that_generated_code_gives_it)
+{
+    event_make();
+    const struct segmentation_event *event = &written.event;
+    ck_assert_int_eq(record_pass(), STATUS_OK);
+    const Kith__V1__SegmentationEvent *message = generated_pass()->event;
+    ck_assert_ptr_nonnull(message);
+    ck_assert_uint_eq(message->base.n_unknown_fields, 0);
+    ck_assert_uint_eq(message->customer.len, 16);
+    ck_assert_mem_eq(message->customer.data, event->customer.bytes, 16);
+    ck_assert_uint_eq(message->subject->key_id, 4);
+    ck_assert(span_equal(pb_span(message->subject->bytes), span_of_text("abc")));
+    ck_assert(span_equal(pb_text(message->type), event->type));
+    ck_assert(span_equal(pb_text(message->category), event->category));
+    ck_assert_int_eq(message->amount_minor, event->amount_minor);
+    ck_assert_int_eq(message->occurred_at_ms, event->occurred_at_ms);
+    ck_assert_int_eq(message->now_ms, event->now_ms);
+    ck_assert_uint_eq(message->n_attributes, 5);
+    for (size_t i = 0; i < 5; i++) {
+        said_has_its_bytes(message->attributes[i], &event->said[i]);
+    }
+}
+END_TEST
+
+START_TEST(an_event_with_little_in_it_has_those_bytes_too)
+{
+    memset(&written, 0, sizeof written);
+    written.event.type = span_of_text("usage");
+    ck_assert_int_eq(record_pass(), STATUS_OK);
+    const Kith__V1__SegmentationEvent *message = generated_pass()->event;
+    ck_assert_uint_eq(read_back.event.subject.size, 0);
+    ck_assert(message->subject->has_bytes && !message->subject->has_key_id);
+    ck_assert_ptr_null(message->category);
+    ck_assert(!message->has_amount_minor && message->has_occurred_at_ms && message->has_now_ms);
+    ck_assert_uint_eq(message->n_attributes, 0);
+}
+END_TEST
+
+START_TEST(the_fullest_event_fits_a_record)
+{
+    char texts[LIMIT_EVENT_BYTES / LIMIT_ATTRIBUTES];
+    memset(texts, 'x', sizeof texts);
+    event_make();
+    struct segmentation_event *event = &written.event;
+    event->subject.size = SEGMENTATION_SUBJECT_BYTES;
+    event->said_count = LIMIT_ATTRIBUTES;
+    for (size_t i = 0; i < LIMIT_ATTRIBUTES; i++) {
+        event->said[i] = (struct segmentation_said){ .name = span_of(texts, LIMIT_ID_BYTES),
+                                                     .text = span_of(texts, sizeof texts),
+                                                     .personal = i % 2 == 0,
+                                                     .key_id = i % 2 == 0 ? UINT32_MAX : 0,
+                                                     .has_integer = i % 2 != 0,
+                                                     .integer = i % 2 != 0 ? INT64_MIN : 0 };
+    }
+    ck_assert_int_eq(record_pass(), STATUS_OK);
+    const Kith__V1__SegmentationEvent *message = generated_pass()->event;
+    for (size_t i = 0; i < LIMIT_ATTRIBUTES; i++) {
+        said_has_its_bytes(message->attributes[i], &event->said[i]);
+    }
+}
+END_TEST
+
+/* Appends bytes to the event within the record, and to the record itself. */
+static enum status bytes_pass(struct span within, struct span behind)
+{
+    struct field_writer counter = { .out = NULL };
+    buffer_clear(&out);
+    segmentation_record_encode(&written, &out);
+    field_put_head(&counter, 1, out.size);
+    ck_assert_uint_le(counter.size, 3); /* of which the record's own head has as many */
+    struct span event = span_of(out.data + counter.size, out.size - counter.size);
+    uint8_t bytes[512] = { 0 };
+    struct field_writer writer = { .out = bytes };
+    field_put_head(&writer, 1, event.size + within.size);
+    memcpy(bytes + writer.size, event.data, event.size);
+    writer.size += event.size;
+    memcpy(bytes + writer.size, within.data, within.size);
+    writer.size += within.size;
+    memcpy(bytes + writer.size, behind.data, behind.size);
+    writer.size += behind.size;
+    return segmentation_record_decode(span_of(bytes, writer.size), &read_back);
+}
+
+START_TEST(what_a_newer_service_adds_is_passed_over_and_what_stands_twice_is_not)
+{
+    struct span none = span_of("", 0);
+    struct span newer = span_of("\x7a\x01x\x78\x05", 5); /* fields 15 */
+    memset(&written, 0, sizeof written);
+    written.event.type = span_of_text("usage");
+    ck_assert_int_eq(bytes_pass(none, none), STATUS_OK);
+    ck_assert_int_eq(bytes_pass(newer, newer), STATUS_OK);
+    ck_assert(span_equal(read_back.event.type, span_of_text("usage")));
+    ck_assert_int_eq(bytes_pass(span_of_text("\x1a\x01x"), none), STATUS_CORRUPT); /* type */
+    ck_assert_int_eq(bytes_pass(span_of_text("\x38\x02"), none), STATUS_CORRUPT);  /* now_ms */
+    ck_assert_int_eq(bytes_pass(none, span_of("\x0a\0", 2)), STATUS_CORRUPT);      /* event */
+    ck_assert_int_eq(bytes_pass(none, span_of("\x22\x02\x08\x01", 4)), STATUS_CORRUPT);
+    /* category as a number; an attribute whose key is past 32 bits, one that is cut */
+    ck_assert_int_eq(bytes_pass(span_of_text("\x20\x01"), none), STATUS_CORRUPT);
+    ck_assert_int_eq(
+        bytes_pass(span_of_text("\x42\x0b\x0a\x01x\x22\x06\x08\x80\x80\x80\x80\x10"), none),
+        STATUS_CORRUPT);
+    ck_assert_int_eq(
+        bytes_pass(span_of_text("\x42\x0b\x0a\x01x\x22\x06\x08\xff\xff\xff\xff\x0f"), none),
+        STATUS_OK);
+    ck_assert_uint_eq(read_back.event.said[0].key_id, UINT32_MAX);
+    ck_assert_int_eq(bytes_pass(span_of_text("\x42\x02\x0a\x01"), none), STATUS_CORRUPT);
+}
+END_TEST
+
+START_TEST(a_record_that_is_cut_is_corrupt)
+{
+    event_make();
+    written.event.said[0].text.size = 3;
+    ck_assert_int_eq(record_pass(), STATUS_OK);
+    for (size_t size = 0; size < out.size; size++) {
+        ck_assert_int_eq(segmentation_record_decode(span_of(out.data, size), &read_back),
+                         STATUS_CORRUPT);
+    }
 }
 END_TEST
 
@@ -487,8 +650,7 @@ START_TEST(records_with_values_that_nobody_wrote_are_corrupt)
     ck_assert_int_eq(record_pass(), STATUS_CORRUPT);
     written.kind = SEGMENTATION_RECORD_VISITS_ENDED;
     ck_assert_int_eq(record_pass(), STATUS_CORRUPT);
-    ck_assert_int_eq(segmentation_record_decode(span_of(NULL, 0), &arena, &read_back),
-                     STATUS_CORRUPT);
+    ck_assert_int_eq(segmentation_record_decode(span_of(NULL, 0), &read_back), STATUS_CORRUPT);
 }
 END_TEST
 
@@ -578,6 +740,11 @@ static Suite *suite_of_codec(void)
     tcase_add_test(tcase, the_fullest_entry_fits_a_fact);
     tcase_add_test(tcase, facts_that_say_no_move_are_corrupt);
     tcase_add_test(tcase, an_event_comes_back_as_it_was);
+    tcase_add_test(tcase, an_event_has_the_bytes_that_generated_code_gives_it);
+    tcase_add_test(tcase, an_event_with_little_in_it_has_those_bytes_too);
+    tcase_add_test(tcase, the_fullest_event_fits_a_record);
+    tcase_add_test(tcase, what_a_newer_service_adds_is_passed_over_and_what_stands_twice_is_not);
+    tcase_add_test(tcase, a_record_that_is_cut_is_corrupt);
     tcase_add_test(tcase, the_other_records_come_back_as_they_were);
     tcase_add_test(tcase, records_with_values_that_nobody_wrote_are_corrupt);
     tcase_add_test(tcase, what_is_kept_of_an_event_is_what_rules_can_ask_for);
