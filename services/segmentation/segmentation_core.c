@@ -95,18 +95,30 @@ bool segmentation_core_due(const struct view *view, struct segmentation_front *f
 
 /* ---- figures */
 
-void segmentation_core_work_load(const struct view *view, struct segmentation_work *work,
-                                 struct customer_id id,
-                                 const struct segmentation_customer *customer)
+bool segmentation_core_work_load(const struct view *view, struct segmentation_work *work,
+                                 struct customer_id id)
 {
     if (work->is_loaded && work->version == work->rules->version &&
-        customer_id_equal(work->customer, id)) {
-        return;
+        customer_id_equal(work->id, id)) {
+        return true;
     }
-    segmentation_figures_load(view, id, customer, work->figures, work->rules->rules.feature_count);
+    work->is_loaded = false;
+    if (!segmentation_customer_load(view, id, &work->customer)) {
+        return false;
+    }
+    segmentation_core_work_begin(view, work, id);
+    return true;
+}
+
+void segmentation_core_work_begin(const struct view *view, struct segmentation_work *work,
+                                  struct customer_id id)
+{
+    assert(work->customer.version == work->rules->version);
+    segmentation_figures_load(view, id, &work->customer, work->figures,
+                              work->rules->rules.feature_count);
     work->is_loaded = true;
     work->version = work->rules->version;
-    work->customer = id;
+    work->id = id;
 }
 
 static struct rules_window window_answer(void *context, size_t feature)
@@ -119,15 +131,16 @@ static struct rules_window window_answer(void *context, size_t feature)
 static bool latest_answer(void *context, size_t feature, int64_t *at_ms)
 {
     const struct segmentation_answers *answers = context;
-    return segmentation_latest_load(answers->view, answers->id, answers->customer,
-                                    answers->work->rules->latest[feature], at_ms);
+    const struct segmentation_work *work = answers->work;
+    return segmentation_latest_load(answers->view, work->id, &work->customer,
+                                    work->rules->latest[feature], at_ms);
 }
 
 static struct segmentation_asked attribute_load(const struct segmentation_answers *answers,
                                                 struct span name)
 {
     struct segmentation_attribute found = { .known = false };
-    bool is_known = segmentation_attribute_load(answers->view, answers->id, name, &found) &&
+    bool is_known = segmentation_attribute_load(answers->view, answers->work->id, name, &found) &&
                     found.known && !found.personal;
     return (struct segmentation_asked){ .name = name,
                                         .is_known = is_known,
@@ -157,7 +170,6 @@ static bool attribute_answer(void *context, struct span name, struct rules_attri
 
 struct rules_values segmentation_core_values(struct segmentation_answers *answers, int64_t now_ms)
 {
-    segmentation_core_work_load(answers->view, answers->work, answers->id, answers->customer);
     return (struct rules_values){ .context = answers,
                                   .now_ms = now_ms,
                                   .window = window_answer,
@@ -170,9 +182,7 @@ struct rules_values segmentation_core_values(struct segmentation_answers *answer
 /* What is being decided of one customer. */
 struct decision {
     const struct view *view;
-    const struct segmentation_rules *rules;
-    struct customer_id id;
-    struct segmentation_customer customer;
+    const struct segmentation_work *work;
     uint32_t segments[RULES_SEGMENTS_MAX]; /* that it belongs to */
     struct segmentation_moves *moves;
 };
@@ -185,9 +195,9 @@ static void move_add(const struct decision *decision, struct segmentation_name s
     moves->moves[moves->count] = (struct segmentation_move){
         .entered = entered,
         .segment = segment,
-        .rules_version = decision->rules->version,
-        .customer = decision->id,
-        .subject = decision->customer.subject,
+        .rules_version = decision->work->rules->version,
+        .customer = decision->work->id,
+        .subject = decision->work->customer.subject,
     };
     moves->count += 1;
 }
@@ -204,14 +214,15 @@ static bool rules_have(const struct segmentation_rules *rules, uint32_t number)
 
 static void memberships_find(struct decision *decision)
 {
-    const struct segmentation_customer *customer = &decision->customer;
+    const struct segmentation_customer *customer = &decision->work->customer;
     if (customer->segment_count == customer->memberships) {
         memcpy(decision->segments, customer->segments,
                customer->segment_count * sizeof customer->segments[0]);
         return;
     }
     struct segmentation_membership memberships[RULES_SEGMENTS_MAX];
-    segmentation_memberships_load(decision->view, decision->id, memberships, customer->memberships);
+    segmentation_memberships_load(decision->view, decision->work->id, memberships,
+                                  customer->memberships);
     for (size_t i = 0; i < customer->memberships; i++) {
         decision->segments[i] = memberships[i].segment;
     }
@@ -219,7 +230,7 @@ static void memberships_find(struct decision *decision)
 
 static bool is_member(const struct decision *decision, uint32_t number)
 {
-    for (size_t i = 0; i < decision->customer.memberships; i++) {
+    for (size_t i = 0; i < decision->work->customer.memberships; i++) {
         if (decision->segments[i] == number) {
             return true;
         }
@@ -231,12 +242,12 @@ void segmentation_core_decide(const struct view *view, struct segmentation_work 
                               struct customer_id id, int64_t now_ms,
                               struct segmentation_moves *moves)
 {
-    struct decision decision = { .view = view, .rules = work->rules, .id = id, .moves = moves };
+    struct decision decision = { .view = view, .work = work, .moves = moves };
     moves->count = 0;
-    bool known = segmentation_customer_load(view, id, &decision.customer);
-    assert(known && decision.customer.version == work->rules->version);
+    bool known = segmentation_core_work_load(view, work, id);
+    assert(known);
     memberships_find(&decision);
-    for (size_t i = 0; i < decision.customer.memberships; i++) {
+    for (size_t i = 0; i < work->customer.memberships; i++) {
         struct segmentation_segment segment = { .members = 0 };
         if (!rules_have(work->rules, decision.segments[i])) {
             bool named = segmentation_segment_load(view, decision.segments[i], &segment);
@@ -245,9 +256,7 @@ void segmentation_core_decide(const struct view *view, struct segmentation_work 
         }
     }
     const struct rules *rules = &work->rules->rules;
-    struct segmentation_answers answers = {
-        .view = view, .work = work, .id = id, .customer = &decision.customer
-    };
+    struct segmentation_answers answers = { .view = view, .work = work };
     struct rules_values values = segmentation_core_values(&answers, now_ms);
     for (size_t i = 0; i < rules->segment_count; i++) {
         bool holds = rules_segment_holds(rules, i, &values);
@@ -278,35 +287,35 @@ void segmentation_core_contact(const struct view *view, struct customer_id id,
 
 /* ---- entries and exits */
 
-void segmentation_core_move_evolve(const struct change *change,
+void segmentation_core_move_evolve(const struct change *change, struct segmentation_work *work,
                                    const struct segmentation_move *move, int64_t recorded_at_ms)
 {
     struct segmentation_membership membership = { .version = 0 };
     struct segmentation_segment segment = { .members = 0 };
-    struct segmentation_customer customer = { .version = 0 };
+    struct segmentation_customer *customer = &work->customer;
     uint32_t number = 0;
     bool known =
         segmentation_number_load(&change->view, segmentation_name_span(&move->segment), &number) &&
         segmentation_segment_load(&change->view, number, &segment) &&
-        segmentation_customer_load(&change->view, move->customer, &customer);
-    assert(known && customer.version == move->rules_version);
+        segmentation_core_work_load(&change->view, work, move->customer);
+    assert(known && customer->version == move->rules_version);
     bool member = segmentation_membership_load(&change->view, move->customer, number, &membership);
     assert(member != move->entered);
-    struct segmentation_name text = segmentation_customer_text(move->customer, &customer);
+    struct segmentation_name text = segmentation_customer_text(move->customer, customer);
     if (move->entered) {
         membership.version = move->rules_version;
         membership.since_ms = recorded_at_ms;
         segmentation_membership_put(change, move->customer, &membership);
         segmentation_member_put(change, number, segmentation_name_span(&text), move->customer);
         segment.members += 1;
-        segmentation_customer_join(&customer, number);
+        segmentation_customer_join(customer, number);
     } else {
         assert(segment.members > 0);
         segmentation_membership_delete(change, move->customer, number);
         segmentation_member_delete(change, number, segmentation_name_span(&text));
         segment.members -= 1;
-        segmentation_customer_leave(&customer, number);
+        segmentation_customer_leave(customer, number);
     }
     segmentation_segment_put(change, number, &segment);
-    segmentation_customer_put(change, move->customer, &customer);
+    segmentation_customer_put(change, move->customer, customer);
 }

@@ -45,22 +45,25 @@ struct segmentation_rules {
     struct hash128 latest[RULES_FEATURES_MAX]; /* key of `latest` for features without days */
 };
 
-/* Room for one customer's figures; too large for a stack. */
+/* The customer in hand and its figures; too large for a stack. */
 struct segmentation_work {
-    const struct segmentation_rules *rules;
-    /* Whose figures these are, as state has them: a customer is mostly decided right after it
-     * was evolved. What changes figures in state changes them here, or forgets them. */
+    const struct segmentation_rules *rules; /* of the customer's version */
+    /* Who it is, as state has it: a customer is mostly decided right after it was evolved. What
+     * changes it in state changes it here, or forgets it. */
     bool is_loaded;
     uint32_t version; /* of the rules */
-    struct customer_id customer;
+    struct customer_id id;
+    struct segmentation_customer customer;
     struct segmentation_figure figures[RULES_FEATURES_MAX];
     bool changed[RULES_FEATURES_MAX];
 };
 
-/* The customer's figures. */
-void segmentation_core_work_load(const struct view *view, struct segmentation_work *work,
-                                 struct customer_id id,
-                                 const struct segmentation_customer *customer);
+/* Takes the customer in hand. False: it is not known, and nobody is. */
+bool segmentation_core_work_load(const struct view *view, struct segmentation_work *work,
+                                 struct customer_id id);
+/* The same with the record in `work->customer`, which state may be about to get. */
+void segmentation_core_work_begin(const struct view *view, struct segmentation_work *work,
+                                  struct customer_id id);
 
 /* What an event says of an attribute. */
 struct segmentation_said {
@@ -132,7 +135,7 @@ void segmentation_core_advance_evolve(const struct change *change, struct segmen
 void segmentation_core_visit_evolve(const struct change *change, struct segmentation_work *work,
                                     struct customer_id id, int64_t now_ms);
 void segmentation_core_visits_end_evolve(const struct change *change);
-void segmentation_core_move_evolve(const struct change *change,
+void segmentation_core_move_evolve(const struct change *change, struct segmentation_work *work,
                                    const struct segmentation_move *move, int64_t recorded_at_ms);
 
 /* ---- decide */
@@ -158,9 +161,7 @@ bool segmentation_core_visit_next(const struct view *view, struct customer_id *i
 #define SEGMENTATION_ASKED_MAX 8
 struct segmentation_answers {
     const struct view *view;
-    struct segmentation_work *work;
-    struct customer_id id;
-    const struct segmentation_customer *customer;
+    const struct segmentation_work *work; /* with the customer in hand */
     /* The attributes that were asked for so far: segments mostly ask for the same few. */
     size_t asked_count;
     struct segmentation_asked {
@@ -169,7 +170,7 @@ struct segmentation_answers {
         struct rules_attribute attribute;
     } asked[SEGMENTATION_ASKED_MAX];
 };
-/* Loads the customer's figures into `answers->work`; both must live as long as the values. */
+/* `answers` lives as long as the values, and the customer is in hand as long. */
 struct rules_values segmentation_core_values(struct segmentation_answers *answers, int64_t now_ms);
 
 #endif

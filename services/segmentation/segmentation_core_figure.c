@@ -14,7 +14,7 @@ struct hand {
     const struct change *change;
     struct segmentation_work *work;
     struct customer_id id;
-    struct segmentation_customer customer;
+    struct segmentation_customer *customer; /* work's own */
     int64_t now_ms;
 };
 
@@ -57,19 +57,12 @@ static void figures_count(struct hand *hand, int64_t at_ms, const struct segment
     }
 }
 
-static void figures_load(struct hand *hand)
-{
-    size_t count = hand->work->rules->rules.feature_count;
-    segmentation_core_work_load(&hand->change->view, hand->work, hand->id, &hand->customer);
-    memset(hand->work->changed, 0, count * sizeof hand->work->changed[0]);
-}
-
 static void figures_put(struct hand *hand)
 {
     struct segmentation_figures figures = { .figures = hand->work->figures,
                                             .changed = hand->work->changed,
                                             .count = hand->work->rules->rules.feature_count };
-    segmentation_figures_put(hand->change, hand->id, &hand->customer, &figures);
+    segmentation_figures_put(hand->change, hand->id, hand->customer, &figures);
 }
 
 /* ---- the newest event */
@@ -77,10 +70,10 @@ static void figures_put(struct hand *hand)
 static void latest_raise(struct hand *hand, struct hash128 what, int64_t at_ms)
 {
     int64_t latest_ms = 0;
-    if (!segmentation_latest_load(&hand->change->view, hand->id, &hand->customer, what,
+    if (!segmentation_latest_load(&hand->change->view, hand->id, hand->customer, what,
                                   &latest_ms) ||
         at_ms > latest_ms) {
-        segmentation_latest_put(hand->change, hand->id, &hand->customer, what, at_ms);
+        segmentation_latest_put(hand->change, hand->id, hand->customer, what, at_ms);
     }
 }
 
@@ -139,14 +132,14 @@ static int64_t due_decide(const struct hand *hand)
         const struct rules_node *node = &rules->rules.nodes[i];
         int64_t latest_ms = 0;
         if (node->kind == RULES_LAST &&
-            segmentation_latest_load(&hand->change->view, hand->id, &hand->customer,
+            segmentation_latest_load(&hand->change->view, hand->id, hand->customer,
                                      rules->latest[node->feature], &latest_ms)) {
             due_lower(&due_ms, latest_ms + (int64_t)node->days * MS_PER_DAY, hand->now_ms);
         }
     }
     struct segmentation_event_key ahead = { .customer = hand->id, .at_ms = hand->now_ms + 1 };
     struct happening happening;
-    if (hand->customer.newest_ms > hand->now_ms && happening_first(hand, ahead, &happening)) {
+    if (hand->customer->newest_ms > hand->now_ms && happening_first(hand, ahead, &happening)) {
         due_lower(&due_ms, happening.key.at_ms, hand->now_ms);
     }
     return due_ms;
@@ -179,38 +172,36 @@ static void history_prune(struct hand *hand)
 {
     struct prune prune = { .end_ms = window_begin_ms(hand->now_ms, hand->work->rules->history_days),
                            .oldest_ms = INT64_MAX };
-    if (hand->customer.oldest_ms > prune.end_ms) {
+    if (hand->customer->oldest_ms > prune.end_ms) {
         return;
     }
     /* Not from the beginning: what was pruned before may lie there as tombstones still. */
     struct segmentation_event_key from = { .customer = hand->id,
-                                           .at_ms = hand->customer.oldest_ms };
+                                           .at_ms = hand->customer->oldest_ms };
     segmentation_entry_walk(&hand->change->view, from, prune_visit, &prune);
     for (size_t i = 0; i < prune.count; i++) {
         segmentation_entry_delete(hand->change, prune.keys[i]);
     }
-    hand->customer.oldest_ms = prune.oldest_ms;
+    hand->customer->oldest_ms = prune.oldest_ms;
 }
 
 /* ---- a change from begin to end */
 
-/* False: the customer is new. */
-static bool hand_begin(struct hand *hand)
+static struct hand hand_of(const struct change *change, struct segmentation_work *work,
+                           struct customer_id id, int64_t now_ms)
 {
-    const struct segmentation_rules *rules = hand->work->rules;
-    assert(rules->version > 0);
-    if (segmentation_customer_load(&hand->change->view, hand->id, &hand->customer)) {
-        return true;
-    }
-    hand->customer = segmentation_customer_new();
-    hand->customer.version = rules->version;
-    return false;
+    assert(work->rules->version > 0);
+    size_t count = work->rules->rules.feature_count;
+    memset(work->changed, 0, count * sizeof work->changed[0]);
+    return (struct hand){
+        .change = change, .work = work, .id = id, .customer = &work->customer, .now_ms = now_ms
+    };
 }
 
 /* Puts figures, customer and its place in the due table. */
 static void hand_end(struct hand *hand)
 {
-    struct segmentation_due_key due = { .at_ms = hand->customer.due_ms, .customer = hand->id };
+    struct segmentation_due_key due = { .at_ms = hand->customer->due_ms, .customer = hand->id };
     figures_put(hand);
     int64_t next_ms = due_decide(hand);
     if (next_ms != due.at_ms && due.at_ms != SEGMENTATION_NEVER) {
@@ -220,9 +211,9 @@ static void hand_end(struct hand *hand)
         due.at_ms = next_ms;
         segmentation_due_put(hand->change, due);
     }
-    hand->customer.due_ms = next_ms;
+    hand->customer->due_ms = next_ms;
     history_prune(hand);
-    segmentation_customer_put(hand->change, hand->id, &hand->customer);
+    segmentation_customer_put(hand->change, hand->id, hand->customer);
 }
 
 /* ---- an event */
@@ -230,7 +221,7 @@ static void hand_end(struct hand *hand)
 static void history_put(struct hand *hand, struct segmentation_event_key key,
                         const struct segmentation_entry *entry)
 {
-    struct segmentation_customer *customer = &hand->customer;
+    struct segmentation_customer *customer = hand->customer;
     customer->oldest_ms = key.at_ms < customer->oldest_ms ? key.at_ms : customer->oldest_ms;
     customer->newest_ms = key.at_ms > customer->newest_ms ? key.at_ms : customer->newest_ms;
     segmentation_entry_put(hand->change, key, entry);
@@ -259,16 +250,16 @@ static void said_evolve(struct hand *hand, const struct segmentation_event *even
 void segmentation_core_event_evolve(const struct change *change, struct segmentation_work *work,
                                     const struct segmentation_event *event)
 {
-    struct hand hand = {
-        .change = change, .work = work, .id = event->customer, .now_ms = event->now_ms
-    };
-    if (!hand_begin(&hand)) {
-        hand.customer.subject = event->subject;
+    struct hand hand = hand_of(change, work, event->customer, event->now_ms);
+    if (!segmentation_core_work_load(&change->view, work, hand.id)) {
+        work->customer = segmentation_customer_new();
+        work->customer.version = work->rules->version;
+        work->customer.subject = event->subject;
+        segmentation_core_work_begin(&change->view, work, hand.id);
     }
     /* Visits and what was due came first, so the windows stand exactly at now. */
-    assert(hand.customer.version == work->rules->version);
-    assert(hand.customer.due_ms > event->now_ms);
-    hand.customer.events += 1;
+    assert(hand.customer->due_ms > event->now_ms);
+    hand.customer->events += 1;
     for (size_t i = 0; i < event->said_count; i++) {
         said_evolve(&hand, event, &event->said[i]);
     }
@@ -277,11 +268,10 @@ void segmentation_core_event_evolve(const struct change *change, struct segmenta
                                         .amount_minor = event->amount_minor };
     struct segmentation_event_key key = { .customer = hand.id,
                                           .at_ms = event->occurred_at_ms,
-                                          .number = hand.customer.events };
+                                          .number = hand.customer->events };
     if (key.at_ms > window_begin_ms(hand.now_ms, work->rules->history_days)) {
         history_put(&hand, key, &entry);
     }
-    figures_load(&hand);
     if (key.at_ms <= hand.now_ms) {
         latest_evolve(&hand, key.at_ms, entry.type, entry.category);
         figures_count(&hand, key.at_ms, &entry);
@@ -351,7 +341,7 @@ static void ahead_evolve(struct hand *hand, bool counts)
 {
     struct segmentation_event_key from = { .customer = hand->id, .at_ms = hand->now_ms };
     struct happening happening;
-    while (hand->customer.newest_ms >= hand->now_ms && happening_first(hand, from, &happening) &&
+    while (hand->customer->newest_ms >= hand->now_ms && happening_first(hand, from, &happening) &&
            happening.key.at_ms == hand->now_ms) {
         struct segmentation_entry entry = happening_entry(&happening);
         latest_evolve(hand, hand->now_ms, entry.type, entry.category);
@@ -365,11 +355,9 @@ static void ahead_evolve(struct hand *hand, bool counts)
 void segmentation_core_advance_evolve(const struct change *change, struct segmentation_work *work,
                                       struct customer_id id, int64_t now_ms)
 {
-    struct hand hand = { .change = change, .work = work, .id = id, .now_ms = now_ms };
-    bool known = hand_begin(&hand);
-    assert(known && hand.customer.version == work->rules->version);
-    assert(hand.customer.due_ms == now_ms);
-    figures_load(&hand);
+    struct hand hand = hand_of(change, work, id, now_ms);
+    bool known = segmentation_core_work_load(&change->view, work, id);
+    assert(known && hand.customer->due_ms == now_ms);
     for (size_t i = 0; i < work->rules->rules.feature_count; i++) {
         int64_t days_ms = (int64_t)work->rules->rules.features[i].days * MS_PER_DAY;
         if (work->figures[i].count > 0 && work->figures[i].oldest_ms + days_ms == now_ms) {
@@ -396,15 +384,14 @@ static bool rebuild_visit(void *argument, const struct segmentation_event_key *k
 void segmentation_core_visit_evolve(const struct change *change, struct segmentation_work *work,
                                     struct customer_id id, int64_t now_ms)
 {
-    struct hand hand = { .change = change, .work = work, .id = id, .now_ms = now_ms };
-    bool known = hand_begin(&hand);
+    struct hand hand = hand_of(change, work, id, now_ms);
+    bool known = segmentation_customer_load(&change->view, id, hand.customer);
     /* What is due at this very instant may not have been ticked yet: the figures are made as
      * of now in any case, and the newest events brought up to it. */
-    assert(known && hand.customer.due_ms >= now_ms);
-    hand.customer.version = work->rules->version;
-    segmentation_figures_delete(change, id, &hand.customer);
-    work->is_loaded = false;
-    figures_load(&hand);
+    assert(known && hand.customer->due_ms >= now_ms);
+    hand.customer->version = work->rules->version;
+    segmentation_figures_delete(change, id, hand.customer);
+    segmentation_core_work_begin(&change->view, work, id);
     ahead_evolve(&hand, false);
     struct segmentation_event_key from = {
         .customer = id,
@@ -414,8 +401,8 @@ void segmentation_core_visit_evolve(const struct change *change, struct segmenta
     hand_end(&hand);
 
     struct segmentation_membership memberships[RULES_SEGMENTS_MAX];
-    segmentation_memberships_load(&change->view, id, memberships, hand.customer.memberships);
-    for (size_t i = 0; i < hand.customer.memberships; i++) {
+    segmentation_memberships_load(&change->view, id, memberships, hand.customer->memberships);
+    for (size_t i = 0; i < hand.customer->memberships; i++) {
         memberships[i].version = work->rules->version;
         segmentation_membership_put(change, id, &memberships[i]);
     }

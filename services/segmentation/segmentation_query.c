@@ -131,9 +131,9 @@ enum status segmentation_query_why(const struct view *view, struct segmentation_
     segmentation_why_head_append(&head, out);
     /* Within a tick's instant those that are still to come stand just before it. */
     int64_t as_of_ms = why->customer.due_ms <= why->now_ms ? why->customer.due_ms - 1 : why->now_ms;
-    struct segmentation_answers answers = {
-        .view = view, .work = work, .id = why->id, .customer = &why->customer
-    };
+    bool known = segmentation_core_work_load(view, work, why->id);
+    assert(known);
+    struct segmentation_answers answers = { .view = view, .work = work };
     struct rules_values values = segmentation_core_values(&answers, as_of_ms);
     clauses_append(rules, segment, &values, out);
     return STATUS_OK;

@@ -334,7 +334,9 @@ static void record_evolve(struct segmentation *segmentation, const struct change
         segmentation_core_visits_end_evolve(change);
         return;
     }
-    segmentation_front_learn(&change->view, &segmentation->front, record->customer);
+    struct segmentation_due_key due = { .at_ms = segmentation->work.customer.due_ms,
+                                        .customer = record->customer };
+    segmentation_front_learn(&segmentation->front, due);
 }
 
 static void segmentation_evolve(void *service, const struct change *change,
@@ -355,7 +357,7 @@ static void segmentation_evolve(void *service, const struct change *change,
     struct segmentation_move move = { .entered = false };
     enum status status = segmentation_move_decode(fact, &segmentation->evolved, &move);
     assert(status == STATUS_OK);
-    segmentation_core_move_evolve(change, &move, fact->recorded_at_ms);
+    segmentation_core_move_evolve(change, &segmentation->work, &move, fact->recorded_at_ms);
 }
 
 /* ---- questions */

@@ -126,8 +126,6 @@ bool segmentation_customer_load(const struct view *view, struct customer_id id,
                                 struct segmentation_customer *customer);
 void segmentation_customer_put(const struct change *change, struct customer_id id,
                                const struct segmentation_customer *customer);
-/* Only its due_ms. */
-bool segmentation_customer_due(const struct view *view, struct customer_id id, int64_t *due_ms);
 /* The first customer, or the first after `after`. */
 bool segmentation_customer_next(const struct view *view, const struct customer_id *after,
                                 struct customer_id *next);
@@ -198,9 +196,8 @@ struct segmentation_front {
 struct segmentation_front segmentation_front_unknown(void);
 /* Makes it exact. False: nobody is due. */
 bool segmentation_front_find(const struct view *view, struct segmentation_front *front);
-/* The customer has changed, and with it perhaps when it is due. */
-void segmentation_front_learn(const struct view *view, struct segmentation_front *front,
-                              struct customer_id id);
+/* The customer has changed, and this is when it is due now. */
+void segmentation_front_learn(struct segmentation_front *front, struct segmentation_due_key due);
 void segmentation_due_put(const struct change *change, struct segmentation_due_key due);
 void segmentation_due_delete(const struct change *change, struct segmentation_due_key due);
 

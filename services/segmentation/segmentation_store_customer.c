@@ -190,20 +190,6 @@ void segmentation_customer_put(const struct change *change, struct customer_id i
     record_put(change, SEGMENTATION_TABLE_CUSTOMER, &key, record_written(&writer));
 }
 
-bool segmentation_customer_due(const struct view *view, struct customer_id id, int64_t *due_ms)
-{
-    struct segmentation_key key = segmentation_customer_key(id);
-    struct span value = { 0 };
-    if (!record_get(view, SEGMENTATION_TABLE_CUSTOMER, &key, &value)) {
-        return false;
-    }
-    struct record_reader reader = record_reader_of(value, CUSTOMER_VERSION);
-    (void)record_read32(&reader); /* version */
-    (void)record_read64(&reader); /* events */
-    *due_ms = record_read_signed(&reader);
-    return true;
-}
-
 struct customer_search {
     const struct customer_id *after;
     struct customer_id *next;

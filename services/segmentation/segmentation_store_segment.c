@@ -156,19 +156,14 @@ bool segmentation_front_find(const struct view *view, struct segmentation_front 
     return front->key.at_ms != SEGMENTATION_NEVER;
 }
 
-void segmentation_front_learn(const struct view *view, struct segmentation_front *front,
-                              struct customer_id id)
+void segmentation_front_learn(struct segmentation_front *front, struct segmentation_due_key due)
 {
-    struct segmentation_due_key due = { .customer = id };
-    if (!segmentation_customer_due(view, id, &due.at_ms)) {
-        return;
-    }
     struct segmentation_key mine = segmentation_due_key_encode(due);
     struct segmentation_key first = segmentation_due_key_encode(front->key);
     int order = span_compare(segmentation_key_span(&mine), segmentation_key_span(&first));
     if (order < 0) {
         front->key = due; /* nothing else lies between: exact, if what was known is */
-    } else if (order > 0 && customer_id_equal(front->key.customer, id)) {
+    } else if (order > 0 && customer_id_equal(front->key.customer, due.customer)) {
         front->is_exact = false; /* the first is gone; who comes next is not known */
     }
 }

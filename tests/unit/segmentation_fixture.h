@@ -115,7 +115,7 @@ static inline void moves_take(struct fixture *fixture, struct customer_id id, bo
     for (size_t i = 0; i < fixture->moves->count; i++) {
         struct segmentation_move *move = &fixture->moves->moves[i];
         move->by_time = by_time && !move->entered;
-        segmentation_core_move_evolve(&fixture->change, move, fixture->now_ms);
+        segmentation_core_move_evolve(&fixture->change, fixture->work, move, fixture->now_ms);
         assert(fixture->move_count < FIXTURE_MOVES_MAX && move->segment.size < 16);
         struct fixture_move *kept = &fixture->log[fixture->move_count++];
         *kept = (struct fixture_move){ .entered = move->entered,
