@@ -95,6 +95,13 @@ bool segmentation_core_due(const struct view *view, struct segmentation_front *f
 
 /* ---- figures */
 
+static void touched_clear(struct segmentation_work *work)
+{
+    work->is_anew = false;
+    work->is_told = false;
+    memset(work->touched, 0, work->rules->rules.feature_count * sizeof work->touched[0]);
+}
+
 bool segmentation_core_work_load(const struct view *view, struct segmentation_work *work,
                                  struct customer_id id)
 {
@@ -119,6 +126,7 @@ void segmentation_core_work_begin(const struct view *view, struct segmentation_w
     work->is_loaded = true;
     work->version = work->rules->version;
     work->id = id;
+    touched_clear(work);
 }
 
 static struct rules_window window_answer(void *context, size_t feature)
@@ -238,6 +246,23 @@ static bool is_member(const struct decision *decision, uint32_t number)
     return false;
 }
 
+/* Whether one of its clauses may say something else than when the segment was decided last. */
+static bool segment_is_touched(const struct segmentation_work *work, size_t segment)
+{
+    const struct rules *rules = &work->rules->rules;
+    bool is_touched = work->is_anew;
+    for (size_t i = rules->segments[segment].first; i < rules->segments[segment].end && !is_touched;
+         i++) {
+        const struct rules_node *node = &rules->nodes[i];
+        if (node->kind == RULES_ATTRIBUTE) {
+            is_touched = work->is_told;
+        } else if (!rules_kind_is_group(node->kind)) {
+            is_touched = work->touched[node->feature];
+        }
+    }
+    return is_touched;
+}
+
 void segmentation_core_decide(const struct view *view, struct segmentation_work *work,
                               struct customer_id id, int64_t now_ms,
                               struct segmentation_moves *moves)
@@ -259,12 +284,13 @@ void segmentation_core_decide(const struct view *view, struct segmentation_work 
     struct segmentation_answers answers = { .view = view, .work = work };
     struct rules_values values = segmentation_core_values(&answers, now_ms);
     for (size_t i = 0; i < rules->segment_count; i++) {
-        bool holds = rules_segment_holds(rules, i, &values);
-        if (holds != is_member(&decision, work->rules->numbers[i])) {
+        bool is_in = is_member(&decision, work->rules->numbers[i]);
+        if (segment_is_touched(work, i) && rules_segment_holds(rules, i, &values) != is_in) {
             move_add(&decision, segmentation_name_of(rules_span(rules, rules->segments[i].name)),
-                     holds);
+                     !is_in);
         }
     }
+    touched_clear(work);
 }
 
 void segmentation_core_contact(const struct view *view, struct customer_id id,

@@ -56,6 +56,10 @@ struct segmentation_work {
     struct segmentation_customer customer;
     struct segmentation_figure figures[RULES_FEATURES_MAX];
     bool changed[RULES_FEATURES_MAX];
+    /* What may have changed since it was decided last; what has not says now what it said then. */
+    bool is_anew;                     /* all: it is new, or time or new rules have been at it */
+    bool is_told;                     /* attributes */
+    bool touched[RULES_FEATURES_MAX]; /* windows and newest events */
 };
 
 /* Takes the customer in hand. False: it is not known, and nobody is. */
@@ -141,7 +145,8 @@ void segmentation_core_move_evolve(const struct change *change, struct segmentat
 /* ---- decide */
 
 /* The exits and entries that make a customer's memberships what the rules say: first exits
- * from segments that the rules no longer have, then the rules' segments in their order. */
+ * from segments that the rules no longer have, then the rules' segments in their order. Follows
+ * each evolve of the customer before anything else is evolved: the next begins from there. */
 void segmentation_core_decide(const struct view *view, struct segmentation_work *work,
                               struct customer_id id, int64_t now_ms,
                               struct segmentation_moves *moves);

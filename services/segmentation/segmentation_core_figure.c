@@ -42,15 +42,19 @@ static void figure_add(struct segmentation_figure *figure, int64_t amount_minor,
     figure->sum += amount_minor;
 }
 
-/* Counts an event in the windows that hold it now. */
+/* Counts an event in the windows that hold it now. Those of its kind that do not, and the
+ * newest events of its kind, are touched by it all the same. */
 static void figures_count(struct hand *hand, int64_t at_ms, const struct segmentation_entry *entry)
 {
     const struct rules *rules = &hand->work->rules->rules;
     assert(at_ms <= hand->now_ms);
     for (size_t i = 0; i < rules->feature_count; i++) {
+        if (!rules_feature_takes(rules, i, entry->type, entry->category)) {
+            continue;
+        }
         uint32_t days = rules->features[i].days;
-        if (days > 0 && at_ms > window_begin_ms(hand->now_ms, days) &&
-            rules_feature_takes(rules, i, entry->type, entry->category)) {
+        hand->work->touched[i] = true;
+        if (days > 0 && at_ms > window_begin_ms(hand->now_ms, days)) {
             figure_add(&hand->work->figures[i], entry->amount_minor, at_ms);
             hand->work->changed[i] = true;
         }
@@ -256,10 +260,12 @@ void segmentation_core_event_evolve(const struct change *change, struct segmenta
         work->customer.version = work->rules->version;
         work->customer.subject = event->subject;
         segmentation_core_work_begin(&change->view, work, hand.id);
+        work->is_anew = true;
     }
     /* Visits and what was due came first, so the windows stand exactly at now. */
     assert(hand.customer->due_ms > event->now_ms);
     hand.customer->events += 1;
+    work->is_told = work->is_told || event->said_count > 0;
     for (size_t i = 0; i < event->said_count; i++) {
         said_evolve(&hand, event, &event->said[i]);
     }
@@ -358,6 +364,7 @@ void segmentation_core_advance_evolve(const struct change *change, struct segmen
     struct hand hand = hand_of(change, work, id, now_ms);
     bool known = segmentation_core_work_load(&change->view, work, id);
     assert(known && hand.customer->due_ms == now_ms);
+    work->is_anew = true;
     for (size_t i = 0; i < work->rules->rules.feature_count; i++) {
         int64_t days_ms = (int64_t)work->rules->rules.features[i].days * MS_PER_DAY;
         if (work->figures[i].count > 0 && work->figures[i].oldest_ms + days_ms == now_ms) {
@@ -392,6 +399,7 @@ void segmentation_core_visit_evolve(const struct change *change, struct segmenta
     hand.customer->version = work->rules->version;
     segmentation_figures_delete(change, id, hand.customer);
     segmentation_core_work_begin(&change->view, work, id);
+    work->is_anew = true;
     ahead_evolve(&hand, false);
     struct segmentation_event_key from = {
         .customer = id,

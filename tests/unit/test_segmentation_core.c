@@ -376,6 +376,56 @@ START_TEST(what_is_unknown_satisfies_no_clause_but_its_not)
 }
 END_TEST
 
+static size_t profile_reads;
+
+static bool get_counted(void *context, uint8_t table, struct span key, struct span *value)
+{
+    const struct view *view = context;
+    profile_reads += table == SEGMENTATION_TABLE_PROFILE ? 1 : 0;
+    return view_get(view, table, key, value);
+}
+
+static void scan_plainly(void *context, const struct view_range *range, view_visit visit,
+                         void *argument)
+{
+    const struct view *view = context;
+    view->scan(view->context, range, visit, argument);
+}
+
+START_TEST(a_rule_is_decided_again_only_after_what_may_have_changed_it)
+{
+    segment_begin(&builder, "s");
+    ck_assert_int_eq(rules_group_begin(&builder, RULES_ALL), STATUS_OK);
+    clause_add(&builder, attribute_clause("tier", "gold"));
+    clause_add(&builder, count_of(10, 2));
+    ck_assert_int_eq(rules_group_end(&builder), STATUS_OK);
+    segment_end(&builder);
+    rules_put(&fixture);
+    struct view plain = fixture.view;
+    fixture.view = (struct view){ .context = &plain, .get = get_counted, .scan = scan_plainly };
+    profile_reads = 0;
+    happen(&fixture, 1, "usage", FIXTURE_NOW_MS, 0); /* the customer is new */
+    ck_assert_uint_eq(profile_reads, 1);
+    happen(&fixture, 1, "usage", FIXTURE_NOW_MS, 0);
+    ck_assert_uint_eq(profile_reads, 1);
+    happen(&fixture, 1, "purchase", FIXTURE_NOW_MS, 0);
+    ck_assert_uint_eq(profile_reads, 2);
+    happen(&fixture, 2, "usage", FIXTURE_NOW_MS, 0);
+    happen(&fixture, 1, "usage", FIXTURE_NOW_MS, 0); /* not in hand any more */
+    ck_assert_uint_eq(profile_reads, 3);
+    say(&fixture, 1, "tier", "gold", FIXTURE_NOW_MS);
+    ck_assert_uint_eq(profile_reads, 4);
+    ck_assert(!is_member(&fixture, 1, "s"));
+    happen(&fixture, 1, "purchase", FIXTURE_NOW_MS, 0);
+    ck_assert(is_member(&fixture, 1, "s"));
+    ck_assert_uint_eq(profile_reads, 5);
+    time_pass(&fixture, FIXTURE_NOW_MS + days_ms(10));
+    ck_assert(!is_member(&fixture, 1, "s"));
+    ck_assert_uint_eq(profile_reads, 6);
+    fixture.view = plain;
+}
+END_TEST
+
 /* ---- history */
 
 START_TEST(history_forgets_what_no_window_can_ask_for_but_not_the_last_event)
@@ -814,6 +864,7 @@ static Suite *suite_of_segmentation(void)
     tcase_add_test(tcase, events_dated_ahead_to_one_instant_come_true_together);
     tcase_add_test(tcase, the_later_word_on_an_attribute_holds_whichever_came_first);
     tcase_add_test(tcase, what_is_unknown_satisfies_no_clause_but_its_not);
+    tcase_add_test(tcase, a_rule_is_decided_again_only_after_what_may_have_changed_it);
     tcase_add_test(tcase, history_forgets_what_no_window_can_ask_for_but_not_the_last_event);
     tcase_add_test(tcase, an_event_older_than_history_counts_nowhere_but_may_be_the_last);
     tcase_add_test(tcase, a_long_gap_is_pruned_in_bounded_pieces_until_nothing_old_is_left);
