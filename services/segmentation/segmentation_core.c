@@ -1,7 +1,5 @@
 #include "services/segmentation/segmentation_core.h"
 
-#include "services/segmentation/segmentation_core_what.h"
-
 #include <assert.h>
 #include <string.h>
 

@@ -29,7 +29,7 @@
 #define KITH_SEGMENTATION_CORE_H
 
 #include "common/rules/campaigns.h"
-#include "services/segmentation/segmentation_store.h"
+#include "services/segmentation/segmentation_core_what.h"
 
 #define SEGMENTATION_HISTORY_DAYS_MAX RULES_DAYS_MAX
 /* Each membership may end, and each segment may be entered. */
@@ -60,6 +60,7 @@ struct segmentation_work {
     bool is_anew;                     /* all: it is new, or time or new rules have been at it */
     bool is_told;                     /* attributes */
     bool touched[RULES_FEATURES_MAX]; /* windows and newest events */
+    struct segmentation_whats whats;  /* of any customer */
 };
 
 /* Takes the customer in hand. False: it is not known, and nobody is. */

@@ -1,7 +1,6 @@
 /* Figures and history of one customer: what events, time and new rules change in them. */
 #include "common/base/time_text.h"
 #include "services/segmentation/segmentation_core.h"
-#include "services/segmentation/segmentation_core_what.h"
 
 #include <assert.h>
 #include <string.h>
@@ -83,9 +82,10 @@ static void latest_raise(struct hand *hand, struct hash128 what, int64_t at_ms)
 
 static void latest_evolve(struct hand *hand, int64_t at_ms, struct span type, struct span category)
 {
-    latest_raise(hand, segmentation_what(type, span_of(NULL, 0)), at_ms);
+    struct segmentation_whats *whats = &hand->work->whats;
+    latest_raise(hand, segmentation_what_find(whats, type, span_of(NULL, 0)), at_ms);
     if (category.size > 0) {
-        latest_raise(hand, segmentation_what(type, category), at_ms);
+        latest_raise(hand, segmentation_what_find(whats, type, category), at_ms);
     }
 }
 
