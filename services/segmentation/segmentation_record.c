@@ -423,7 +423,7 @@ static struct span attribute_text(const struct attribute *attribute, struct aren
     return span_of_text(text);
 }
 
-static bool event_tells_profile(struct span type)
+bool segmentation_event_tells_profile(struct span type)
 {
     return span_equal(type, span_of_text(EVENT_CUSTOMER_REGISTERED)) ||
            span_equal(type, span_of_text(EVENT_PROFILE_CHANGED));
@@ -470,7 +470,7 @@ void segmentation_event_read(const struct fact *fact, const struct accepted_even
             event->category = attribute->text;
         }
     }
-    if (event_tells_profile(accepted->type)) {
+    if (segmentation_event_tells_profile(accepted->type)) {
         profile_read(accepted, arena, event);
     }
 }

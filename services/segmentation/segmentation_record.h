@@ -30,6 +30,9 @@ void segmentation_record_encode(const struct segmentation_record *record, struct
 MUST_USE enum status segmentation_record_decode(struct span bytes,
                                                 struct segmentation_record *record);
 
+/* Whether events of this type say something of the profile: nobody looks at the personal
+ * attributes of others. */
+bool segmentation_event_tells_profile(struct span type);
 /* What segmentation keeps of an accepted event; spans point into it and into the arena. */
 void segmentation_event_read(const struct fact *fact, const struct accepted_event *accepted,
                              struct arena *arena, struct segmentation_event *event);

@@ -123,12 +123,15 @@ static void rules_load(struct segmentation *segmentation, const struct view *vie
     buffer_release(&compiled);
 }
 
-/* The newest rules, whose fact may lie before the checkpoint. */
+/* The newest rules, whose fact may lie before the checkpoint; later ones are evolved here. */
 static void rules_renew(struct segmentation *segmentation, const struct view *view)
 {
+    if (segmentation->rules.version > 0) {
+        return;
+    }
     struct segmentation_head head = { .rules_version = 0 };
     (void)segmentation_head_load(view, &head);
-    if (segmentation->rules.version != head.rules_version) {
+    if (head.rules_version > 0) {
         rules_load(segmentation, view, head.rules_version, &segmentation->rules);
     }
 }
@@ -222,8 +225,10 @@ static void segmentation_fold(void *service, struct turn *turn, const struct fee
     struct accepted_event event = { 0 };
     enum status status = accepted_event_decode(fact->body, &segmentation->input, &event);
     assert(status == STATUS_OK);
-    status = accepted_event_open(fact->body, &segmentation->input, &event);
-    assert(status == STATUS_OK);
+    if (segmentation_event_tells_profile(event.type)) {
+        status = accepted_event_open(fact->body, &segmentation->input, &event);
+        assert(status == STATUS_OK);
+    }
     segmentation_event_read(fact, &event, &segmentation->input, &record->event);
     record->event.now_ms = turn_now(turn);
     record->kind = SEGMENTATION_RECORD_EVENT;
