@@ -76,12 +76,11 @@ bool segmentation_core_visit_next(const struct view *view, struct customer_id *i
     return segmentation_customer_next(view, head.has_visited ? &head.visited : NULL, id);
 }
 
-bool segmentation_core_due(const struct view *view, struct segmentation_front *front,
-                           int64_t *due_ms)
+bool segmentation_core_due(const struct view *view, const struct segmentation_head *head,
+                           struct segmentation_front *front, int64_t *due_ms)
 {
-    struct segmentation_head head = { .visiting = false };
-    if (segmentation_head_load(view, &head) && head.visiting) {
-        *due_ms = head.rules_at_ms;
+    if (head->visiting) {
+        *due_ms = head->rules_at_ms;
         return true;
     }
     if (!segmentation_front_find(view, front)) {

@@ -156,9 +156,10 @@ void segmentation_core_decide(const struct view *view, struct segmentation_work 
 void segmentation_core_contact(const struct view *view, struct customer_id id,
                                const struct campaigns *campaigns, struct span segment,
                                struct segmentation_contact *contact);
-/* When something is next due. False: never. Visits are due since the rules changed. */
-bool segmentation_core_due(const struct view *view, struct segmentation_front *front,
-                           int64_t *due_ms);
+/* When something is next due. False: never. Visits are due since the rules changed. `head` is as
+ * state has it. */
+bool segmentation_core_due(const struct view *view, const struct segmentation_head *head,
+                           struct segmentation_front *front, int64_t *due_ms);
 /* The next customer to visit. False: none is left. */
 bool segmentation_core_visit_next(const struct view *view, struct customer_id *id);
 

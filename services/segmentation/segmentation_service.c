@@ -28,6 +28,8 @@ struct segmentation {
     struct segmentation_rules asked; /* an older version that a question is about */
     struct segmentation_work asked_work;
     struct segmentation_front front;
+    struct segmentation_head head; /* as state has it, once it is known */
+    bool head_is_known;
     struct arena input;                 /* of the request or event in hand */
     struct arena evolved;               /* of what is evolved meanwhile */
     struct buffer body;                 /* of the fact or record that is emitted */
@@ -123,16 +125,23 @@ static void rules_load(struct segmentation *segmentation, const struct view *vie
     buffer_release(&compiled);
 }
 
-/* The newest rules, whose fact may lie before the checkpoint; later ones are evolved here. */
+/* It is asked for with each event, and nobody but evolve changes it. */
+static const struct segmentation_head *head_find(struct segmentation *segmentation,
+                                                 const struct view *view)
+{
+    if (!segmentation->head_is_known) {
+        (void)segmentation_head_load(view, &segmentation->head);
+        segmentation->head_is_known = true;
+    }
+    return &segmentation->head;
+}
+
+/* The newest rules, whose fact may lie before the checkpoint. */
 static void rules_renew(struct segmentation *segmentation, const struct view *view)
 {
-    if (segmentation->rules.version > 0) {
-        return;
-    }
-    struct segmentation_head head = { .rules_version = 0 };
-    (void)segmentation_head_load(view, &head);
-    if (head.rules_version > 0) {
-        rules_load(segmentation, view, head.rules_version, &segmentation->rules);
+    uint32_t version = head_find(segmentation, view)->rules_version;
+    if (segmentation->rules.version != version) {
+        rules_load(segmentation, view, version, &segmentation->rules);
     }
 }
 
@@ -152,17 +161,16 @@ static struct segmentation_work *work_find(struct segmentation *segmentation,
 static void segmentation_start(void *service, struct turn *turn)
 {
     struct segmentation *segmentation = service;
-    struct segmentation_head head = { .rules_version = 0 };
-    (void)segmentation_head_load(turn_view(turn), &head);
+    const struct segmentation_head *head = head_find(segmentation, turn_view(turn));
     rules_renew(segmentation, turn_view(turn));
     struct span compiled = buffer_span(&segmentation->compiled);
     struct hash128 hash = hash128_of_span(compiled);
-    if (head.rules_version > 0 && hash128_equal(hash, head.rules_hash)) {
+    if (head->rules_version > 0 && hash128_equal(hash, head->rules_hash)) {
         return;
     }
     /* Also an empty set is said: it tells how long events are kept. */
     struct segmentation_rules_fact changed = {
-        .version = head.rules_version + 1,
+        .version = head->rules_version + 1,
         .hash = hash,
         .compiled = compiled,
         .text = buffer_span(&segmentation->text),
@@ -243,7 +251,7 @@ static void segmentation_fold(void *service, struct turn *turn, const struct fee
 static bool segmentation_due(void *service, const struct view *view, int64_t *due_ms)
 {
     struct segmentation *segmentation = service;
-    return segmentation_core_due(view, &segmentation->front, due_ms);
+    return segmentation_core_due(view, head_find(segmentation, view), &segmentation->front, due_ms);
 }
 
 static void customers_advance(struct segmentation *segmentation, struct turn *turn, int64_t due_ms,
@@ -284,9 +292,7 @@ static void customers_visit(struct segmentation *segmentation, struct turn *turn
 static void segmentation_tick(void *service, struct turn *turn, int64_t due_ms, size_t facts_max)
 {
     struct segmentation *segmentation = service;
-    struct segmentation_head head = { .visiting = false };
-    (void)segmentation_head_load(turn_view(turn), &head);
-    if (head.visiting) {
+    if (head_find(segmentation, turn_view(turn))->visiting) {
         customers_visit(segmentation, turn, facts_max);
     } else {
         customers_advance(segmentation, turn, due_ms, facts_max);
@@ -313,6 +319,7 @@ static void rules_evolve(struct segmentation *segmentation, const struct change 
         .rules = &rules->rules,
     };
     segmentation_core_rules_evolve(change, &rules_change);
+    segmentation->head_is_known = false;
     rules->version = changed.version;
     segmentation_core_rules_bind(&change->view, rules);
 }
@@ -334,9 +341,11 @@ static void record_evolve(struct segmentation *segmentation, const struct change
     case SEGMENTATION_RECORD_VISITED:
         segmentation_core_visit_evolve(change, &segmentation->work, record->customer,
                                        record->now_ms);
+        segmentation->head_is_known = false;
         break;
     case SEGMENTATION_RECORD_VISITS_ENDED:
         segmentation_core_visits_end_evolve(change);
+        segmentation->head_is_known = false;
         return;
     }
     struct segmentation_due_key due = { .at_ms = segmentation->work.customer.due_ms,
