@@ -11,6 +11,7 @@
 #include "common/base/arena.h"
 #include "common/base/hash.h"
 #include "common/store/memtable_order.h"
+#include "common/store/memtable_sort.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -278,77 +279,44 @@ size_t memtable_bytes(const struct memtable *memtable)
 
 /* ---- all of it, sorted */
 
-struct sorted_entry {
-    uint64_t prefixes[2]; /* of the key behind its table: of clustered ones, the subject */
-    const struct memtable_entry *entry;
-};
-
-static int sorted_compare(const void *a, const void *b)
-{
-    const struct sorted_entry *left = a;
-    const struct sorted_entry *right = b;
-    for (size_t i = 0; i < 2; i++) {
-        if (left->prefixes[i] != right->prefixes[i]) {
-            return left->prefixes[i] < right->prefixes[i] ? -1 : 1;
-        }
-    }
-    return span_compare(memtable_entry_key(left->entry), memtable_entry_key(right->entry));
-}
-
-static struct sorted_entry sorted_of(const struct memtable_entry *entry)
-{
-    uint8_t bytes[2 * sizeof(uint64_t)] = { 0 };
-    size_t size = (size_t)entry->key_size - 1;
-    memcpy(bytes, entry->key + 1, size < sizeof bytes ? size : sizeof bytes);
-    return (struct sorted_entry){ { be64_get(bytes), be64_get(bytes + 8) }, entry };
-}
-
 /* Goes from entry to entry as they lie in memory. */
-static size_t table_gather(const struct memtable_table *table, struct sorted_entry *sorted)
+static size_t table_gather(const struct memtable_table *table, struct sort_entry *gathered)
 {
     size_t count = 0;
     for (const struct memtable_entry *entry = table->newest; entry != NULL; entry = entry->older) {
-        sorted[count++] = sorted_of(entry);
+        gathered[count++] = sort_entry_of(entry);
     }
     return count;
 }
 
 static size_t cluster_gather(const struct memtable *memtable, const bool *clustered,
-                             struct sorted_entry *sorted)
+                             struct sort_entry *gathered)
 {
     size_t count = 0;
     for (size_t table = 0; clustered != NULL && table < TABLES; table++) {
         if (clustered[table]) {
-            count += table_gather(&memtable->tables[table], sorted + count);
+            count += table_gather(&memtable->tables[table], gathered + count);
         }
-    }
-    return count;
-}
-
-/* Of one table, or of all that are clustered: those come before all others. */
-static size_t part_sort(struct sorted_entry *sorted, size_t count,
-                        const struct memtable_entry **entries)
-{
-    qsort(sorted, count, sizeof *sorted, sorted_compare);
-    for (size_t i = 0; i < count; i++) {
-        entries[i] = sorted[i].entry;
     }
     return count;
 }
 
 const struct memtable_entry **memtable_sort(const struct memtable *memtable, const bool *clustered)
 {
-    struct sorted_entry *sorted = memory_allocate((memtable->count + 1) * sizeof *sorted);
-    const struct memtable_entry **entries =
+    struct sort_entry *gathered =
+        memory_allocate_scattered((memtable->count + 1) * sizeof *gathered);
+    const struct memtable_entry **sorted =
         memory_allocate((memtable->count + 1) * sizeof(struct memtable_entry *));
-    size_t count = part_sort(sorted, cluster_gather(memtable, clustered, sorted), entries);
+    size_t count = cluster_gather(memtable, clustered, gathered); /* before all other tables */
+    sort_entries(gathered, count, sorted);
     for (size_t table = 0; table < TABLES; table++) {
         if (clustered == NULL || !clustered[table]) {
-            size_t more = table_gather(&memtable->tables[table], sorted);
-            count += part_sort(sorted, more, entries + count);
+            size_t more = table_gather(&memtable->tables[table], gathered);
+            sort_entries(gathered, more, sorted + count);
+            count += more;
         }
     }
     assert(count == memtable->count);
-    free(sorted);
-    return entries;
+    free(gathered);
+    return sorted;
 }

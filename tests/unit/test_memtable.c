@@ -259,6 +259,76 @@ START_TEST(clustered_tables_are_sorted_as_one_by_their_subjects)
 }
 END_TEST
 
+/* The oracle: filed keys, compared whole. */
+static struct store_key filed_of(const struct memtable_entry *entry, const bool *clustered)
+{
+    struct span key = memtable_entry_key(entry);
+    return clustered[key.data[0]] ? store_key_cluster(key) : store_key_copy(key);
+}
+
+static void order_check(const struct memtable *memtable, const bool *clustered)
+{
+    const struct memtable_entry **entries = memtable_sort(memtable, clustered);
+    for (size_t i = 1; i < memtable_count(memtable); i++) {
+        struct store_key before = filed_of(entries[i - 1], clustered);
+        struct store_key after = filed_of(entries[i], clustered);
+        ck_assert_int_lt(span_compare(store_key_span(&before), store_key_span(&after)), 0);
+    }
+    free(entries);
+}
+
+/* Of one table or two clustered ones: `varied` of the key's bytes, from `first` on, are any, the
+ * others are all the same. */
+static void keys_sort(struct chance *chance, size_t first, size_t varied, size_t count)
+{
+    static const bool clustered[256] = { [TABLE_LOW] = true, [TABLE_HIGH] = true };
+    static const uint8_t tables[] = { TABLE_LOW, TABLE_MIDDLE, TABLE_HIGH };
+    struct memtable *memtable = NULL;
+    memtable_open(&memtable, 0);
+    for (size_t i = 0; i < count; i++) {
+        uint8_t bytes[LIMIT_STATE_KEY_BYTES] = { 0 };
+        for (size_t j = first; j < first + varied; j++) {
+            bytes[j] = (uint8_t)chance_next(chance);
+        }
+        uint8_t table = tables[chance_below(chance, sizeof tables)];
+        size_t least = clustered[table] ? LIMIT_STATE_SUBJECT_BYTES : 0;
+        size_t size = least + (size_t)chance_below(chance, LIMIT_STATE_KEY_BYTES - least + 1);
+        struct store_key key = store_key_of(table, span_of(bytes, size));
+        memtable_put(memtable, store_key_span(&key), (struct span){ 0 });
+    }
+    order_check(memtable, clustered);
+    memtable_close(&memtable);
+}
+
+START_TEST(wherever_keys_differ_they_are_sorted)
+{
+    struct chance chance = chance_draw("memtable sort");
+    for (size_t first = 0; first < 40; first++) {
+        for (size_t varied = 0; varied <= 8; varied += 4) {
+            keys_sort(&chance, first, varied, (size_t)chance_below(&chance, 400));
+        }
+    }
+}
+END_TEST
+
+START_TEST(keys_that_lie_close_and_one_far_off_are_sorted)
+{
+    static const bool clustered[256] = { [TABLE_MIDDLE] = true };
+    const uint64_t far[] = { 0, ORDERED + 7, UINT64_MAX };
+    for (size_t i = 0; i < sizeof far / sizeof far[0]; i++) {
+        struct memtable *memtable = NULL;
+        memtable_open(&memtable, 0);
+        for (uint64_t j = 0; j < ORDERED; j++) {
+            number_put(memtable, 1 + j * 7919 % ORDERED, (struct span){ 0 });
+        }
+        number_put(memtable, far[i], (struct span){ 0 });
+        ck_assert_uint_eq(memtable_count(memtable), ORDERED + 1);
+        order_check(memtable, clustered);
+        memtable_close(&memtable);
+    }
+}
+END_TEST
+
 START_TEST(the_same_puts_take_the_same_memory)
 {
     size_t bytes[2] = { 0 };
@@ -326,6 +396,8 @@ int main(void)
     tcase_add_test(tcase, a_scan_stays_within_its_table);
     tcase_add_test(tcase, it_holds_what_a_sorted_array_holds);
     tcase_add_test(tcase, clustered_tables_are_sorted_as_one_by_their_subjects);
+    tcase_add_test(tcase, wherever_keys_differ_they_are_sorted);
+    tcase_add_test(tcase, keys_that_lie_close_and_one_far_off_are_sorted);
     tcase_add_test(tcase, the_same_puts_take_the_same_memory);
     tcase_add_test(tcase, memory_counts_what_is_put_and_not_how_often);
     tcase_add_test(tcase, a_value_that_grows_byte_by_byte_costs_a_few_times_its_size);
