@@ -21,17 +21,10 @@ static void bytes_copy(uint8_t *out, struct span bytes)
     }
 }
 
-struct store_key store_key_of(uint8_t table, struct span key)
-{
-    assert(key.size <= LIMIT_STATE_KEY_BYTES + 1);
-    struct store_key whole = { .size = 1 + key.size, .bytes = { table } };
-    bytes_copy(whole.bytes + 1, key);
-    return whole;
-}
-
 struct store_key store_key_copy(struct span whole)
 {
-    struct store_key key = { .size = whole.size };
+    struct store_key key;
+    key.size = whole.size;
     if (key.size > sizeof key.bytes) {
         key.size = sizeof key.bytes;
     }
@@ -39,21 +32,12 @@ struct store_key store_key_copy(struct span whole)
     return key;
 }
 
-struct span store_key_span(const struct store_key *key)
-{
-    return span_of(key->bytes, key->size);
-}
-
-struct span store_key_part(struct span whole)
-{
-    assert(whole.size > 0);
-    return span_of(whole.data + 1, whole.size - 1);
-}
-
 struct store_key store_key_cluster(struct span whole)
 {
     struct span key = store_key_part(whole);
-    struct store_key filed = { .size = 1 + key.size, .bytes = { CLUSTER } };
+    struct store_key filed;
+    filed.size = 1 + key.size;
+    filed.bytes[0] = CLUSTER;
     if (key.size < LIMIT_STATE_SUBJECT_BYTES) {
         bytes_copy(filed.bytes + 1, key);
         return filed;

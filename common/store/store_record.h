@@ -25,12 +25,29 @@ struct store_key {
 };
 
 /* `key` is at most one byte longer than LIMIT_STATE_KEY_BYTES (asserted). */
-struct store_key store_key_of(uint8_t table, struct span key);
+static inline struct store_key store_key_of(uint8_t table, struct span key)
+{
+    assert(key.size <= LIMIT_STATE_KEY_BYTES + 1);
+    struct store_key whole; /* not cleared: several are made for each event */
+    whole.size = 1 + key.size;
+    whole.bytes[0] = table;
+    if (key.size > 0) {
+        memcpy(whole.bytes + 1, key.data, key.size);
+    }
+    return whole;
+}
 /* Of a whole key, cut where a broken file has a longer one than any of ours. */
 struct store_key store_key_copy(struct span whole);
-struct span store_key_span(const struct store_key *key);
+static inline struct span store_key_span(const struct store_key *key)
+{
+    return span_of(key->bytes, key->size);
+}
 /* Without the table. */
-struct span store_key_part(struct span whole);
+static inline struct span store_key_part(struct span whole)
+{
+    assert(whole.size > 0);
+    return span_of(whole.data + 1, whole.size - 1);
+}
 
 /* Of a whole key of a clustered table; one that is shorter than a subject is only good as the
  * start of a scan. */
