@@ -9,9 +9,9 @@
 #include "common/store/memtable.h"
 
 #include "common/base/arena.h"
-#include "common/base/hash.h"
 #include "common/store/memtable_order.h"
 #include "common/store/memtable_sort.h"
+#include "common/store/store_record.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -54,11 +54,6 @@ struct memtable {
     size_t count;
     struct memtable_table tables[TABLES];
 };
-
-uint64_t memtable_hash(struct span key)
-{
-    return checksum_of(key, (struct span){ 0 });
-}
 
 /* ---- the hash table */
 /* The slot of the key, or the free one where it belongs. */
@@ -147,7 +142,7 @@ static void entry_enlist(struct memtable *memtable, struct memtable_entry *entry
 static struct memtable_entry *entry_obtain(struct memtable *memtable, struct span key,
                                            size_t value_capacity)
 {
-    uint64_t hash = memtable_hash(key);
+    uint64_t hash = store_key_hash(key);
     struct memtable_slot *slot = slot_find(memtable, key, hash);
     if (slot->entry != NULL) {
         return slot->entry;

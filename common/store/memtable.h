@@ -23,11 +23,9 @@ void memtable_close(struct memtable **memtable);
 void memtable_put(struct memtable *memtable, struct span key, struct span value);
 void memtable_delete(struct memtable *memtable, struct span key);
 
-/* By which keys are found, in any memtable. */
-uint64_t memtable_hash(struct span key);
 /* A key with this hash will be looked for soon. */
 void memtable_expect(const struct memtable *memtable, uint64_t hash);
-/* NULL: neither record nor tombstone. `hash` is the key's. */
+/* NULL: neither record nor tombstone. `hash` is store_key_hash(key). */
 const struct memtable_entry *memtable_find(const struct memtable *memtable, struct span key,
                                            uint64_t hash);
 /* The first entry of the table that `from` begins with, with key >= `from`, tombstones too.

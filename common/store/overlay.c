@@ -29,7 +29,7 @@ static bool overlay_get(void *context, uint8_t table, struct span key, struct sp
     struct store_key whole = store_key_of(table, key);
     struct span changed = store_key_span(&whole);
     const struct memtable_entry *entry =
-        memtable_find(overlay->changes, changed, memtable_hash(changed));
+        memtable_find(overlay->changes, changed, store_key_hash(changed));
     if (entry == NULL) {
         return view_get(&overlay->below, table, key, value);
     }

@@ -1,7 +1,5 @@
 #include "common/store/run_filter.h"
 
-#include "common/base/hash.h"
-
 #include <assert.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -44,11 +42,6 @@ void run_filter_release(struct run_filter *filter)
 {
     free(filter->memory);
     *filter = (struct run_filter){ 0 };
-}
-
-uint64_t run_filter_hash(struct span key)
-{
-    return checksum_of(key, (struct span){ 0 });
 }
 
 void run_filter_add(struct run_filter *filter, uint64_t hash)

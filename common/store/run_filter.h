@@ -32,8 +32,7 @@ uint32_t run_filter_lines(uint64_t keys);
 void run_filter_init(struct run_filter *filter, uint32_t lines);
 void run_filter_release(struct run_filter *filter);
 
-/* Of a whole key: one hash for the filters of all runs. */
-uint64_t run_filter_hash(struct span key);
+/* Here and below `hash` is store_key_hash() of a whole key: one for the filters of all runs. */
 void run_filter_add(struct run_filter *filter, uint64_t hash);
 
 /* Eight words of one line. */

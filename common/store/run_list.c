@@ -269,8 +269,6 @@ void run_list_prefetch(const struct run_list *list, uint64_t hash)
 enum status run_list_get(const struct run_list *list, MDB_txn *txn, uint64_t hash, struct span key,
                          struct span *value)
 {
-    /* All lines are asked for before the first is needed: one wait instead of one a run. */
-    run_list_prefetch(list, hash);
     for (size_t i = 0; i < list->count; i++) {
         if (!run_filter_may_hold(&list->filters[i], hash)) {
             continue;

@@ -98,9 +98,9 @@ bool run_list_fits(const struct run_list *list, MDB_txn *txn);
 uint64_t run_list_records(const struct run_list *list);
 
 /* A hint that `hash` will be looked for. Most of the time of a look is the way from memory to
- * the filters: with some other keys looked for in between, it costs half. */
+ * the filters: so all their lines come at the same time, and meanwhile other things are done. */
 void run_list_prefetch(const struct run_list *list, uint64_t hash);
-/* `hash` is run_filter_hash(key). The value lives as long as the snapshot.
+/* `hash` is store_key_hash(key). The value lives as long as the snapshot.
  * STATUS_NOT_FOUND; STATUS_CORRUPT: a broken block where the record would be. */
 MUST_USE enum status run_list_get(const struct run_list *list, MDB_txn *txn, uint64_t hash,
                                   struct span key, struct span *value);

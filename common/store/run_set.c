@@ -158,7 +158,7 @@ enum status run_writer_add(struct run_writer *writer, MDB_txn *txn, struct span 
         bool is_added = run_block_add(&writer->block, key, value);
         assert(is_added);
     }
-    run_filter_add(&writer->run->filter, run_filter_hash(key));
+    run_filter_add(&writer->run->filter, store_key_hash(key));
     writer->run->records++;
     writer->last.size = key.size;
     memcpy(writer->last.bytes, key.data, key.size);

@@ -32,9 +32,9 @@ static struct store_key key_check(const struct store *store, uint8_t table, stru
     return store_key_of(table, key);
 }
 
-static const struct memtable_entry *memory_find(const struct store *store, struct span key)
+static const struct memtable_entry *memory_find(const struct store *store, struct span key,
+                                                uint64_t hash)
 {
-    uint64_t hash = memtable_hash(key);
     if (store->frozen == NULL) {
         return memtable_find(store->active, key, hash);
     }
@@ -76,16 +76,20 @@ static bool store_get(void *context, uint8_t table, struct span key, struct span
 {
     const struct store *store = context;
     struct store_key whole = key_check(store, table, key);
-    const struct memtable_entry *entry = memory_find(store, store_key_span(&whole));
+    struct span stored = store_key_span(&whole);
+    uint64_t hash = store_key_hash(stored);
+    if (store->is_permanent[table]) {
+        run_list_prefetch(store->list, hash); /* most keys are new */
+    }
+    const struct memtable_entry *entry = memory_find(store, stored, hash);
     if (entry == NULL) {
-        struct span stored = store_key_span(&whole);
         if (store->is_clustered[table]) {
             return cluster_get(store, stored, value);
         }
         if (!store->is_permanent[table]) {
             return file_get(store, stored, value);
         }
-        return store_runs_get(store, stored, value) ||
+        return store_runs_get(store, stored, hash, value) ||
                (atomic_load_explicit(&store->data_has_permanent, memory_order_relaxed) &&
                 file_get(store, stored, value));
     }

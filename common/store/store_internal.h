@@ -79,8 +79,10 @@ void store_runs_close(struct store *store);
 /* The snapshot and the list of runs become the newest ones. Spans into the old ones die. After
  * a commit that failed there is no newer snapshot, and none any more. */
 MUST_USE enum status store_runs_take(struct store *store);
-/* For a key that is not in memory. */
-MUST_USE bool store_runs_get(const struct store *store, struct span key, struct span *value);
+/* For a key that is not in memory. `hash` is store_key_hash(key), and was best announced with
+ * run_list_prefetch before memory was looked at. */
+MUST_USE bool store_runs_get(const struct store *store, struct span key, uint64_t hash,
+                             struct span *value);
 /* The part of a checkpoint: a writer for what the frozen memtable has. */
 MUST_USE enum status store_runs_write_begin(struct store *store);
 /* Lets the loop have the newest list, once it is committed. */

@@ -32,6 +32,11 @@ struct store_key store_key_copy(struct span whole)
     return key;
 }
 
+uint64_t store_key_hash(struct span whole)
+{
+    return checksum_of(whole, (struct span){ 0 });
+}
+
 struct store_key store_key_cluster(struct span whole)
 {
     struct span key = store_key_part(whole);

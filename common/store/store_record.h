@@ -49,6 +49,10 @@ static inline struct span store_key_part(struct span whole)
     return span_of(whole.data + 1, whole.size - 1);
 }
 
+/* Of a whole key: by which memtables and the filters of runs know it. Filters are written to the
+ * file, so it stays as it is. */
+uint64_t store_key_hash(struct span whole);
+
 /* Of a whole key of a clustered table; one that is shorter than a subject is only good as the
  * start of a scan. */
 struct store_key store_key_cluster(struct span whole);

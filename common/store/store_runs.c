@@ -111,9 +111,9 @@ enum status store_runs_take(struct store *store)
     return STATUS_OK;
 }
 
-bool store_runs_get(const struct store *store, struct span key, struct span *value)
+bool store_runs_get(const struct store *store, struct span key, uint64_t hash, struct span *value)
 {
-    enum status status = run_list_get(store->list, store->reader, run_filter_hash(key), key, value);
+    enum status status = run_list_get(store->list, store->reader, hash, key, value);
     if (status == STATUS_CORRUPT) {
         store_corrupt_exit(store, key);
     }

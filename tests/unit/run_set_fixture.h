@@ -124,7 +124,7 @@ static inline void get_check(const struct bed *bed, const struct run_list *list,
 {
     struct span key = store_key_span(&bed->keys[i]);
     struct span found = { 0 };
-    uint64_t hash = run_filter_hash(key);
+    uint64_t hash = store_key_hash(key);
     run_list_prefetch(list, hash);
     enum status status = run_list_get(list, txn, hash, key, &found);
     ck_assert_int_eq(status, bed->has[i] ? STATUS_OK : STATUS_NOT_FOUND);

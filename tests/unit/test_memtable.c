@@ -20,7 +20,7 @@ static const struct memtable_entry *number_find(const struct memtable *memtable,
 {
     struct store_key key = key_of(number);
     struct span whole = store_key_span(&key);
-    return memtable_find(memtable, whole, memtable_hash(whole));
+    return memtable_find(memtable, whole, store_key_hash(whole));
 }
 
 static const struct memtable_entry *first_of(struct memtable *memtable, uint8_t table)

@@ -1,5 +1,6 @@
 /* link: common_store */
 #include "common/store/run_filter.h"
+#include "common/store/store_record.h"
 #include "tests/unit/store_fixture.h"
 
 #define KEYS 50000
@@ -20,7 +21,7 @@ static struct test_key key_of(uint64_t number)
 static uint64_t hash_of(uint64_t number)
 {
     struct test_key key = key_of(number);
-    return run_filter_hash(span_of(key.bytes, sizeof key.bytes));
+    return store_key_hash(span_of(key.bytes, sizeof key.bytes));
 }
 
 START_TEST(a_key_that_was_added_is_never_denied)

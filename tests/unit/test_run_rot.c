@@ -97,7 +97,7 @@ static void broken_block_check(struct bed *bed, size_t record, const struct stor
     struct span value = { 0 };
     struct store_key broken = { 0 };
     MDB_txn *txn = read_begin(bed);
-    ck_assert_int_eq(run_list_get(list, txn, run_filter_hash(key), key, &value), STATUS_CORRUPT);
+    ck_assert_int_eq(run_list_get(list, txn, store_key_hash(key), key, &value), STATUS_CORRUPT);
     ck_assert_int_eq(run_list_check(list, txn, &broken), STATUS_CORRUPT);
     ck_assert(keys_equal(&broken, block));
     struct run_cursor cursor = { 0 };
