@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* So many records later the line of the filter that a key belongs to has come. */
+#define FILTER_AHEAD 16
+
 struct run_writer {
     struct run_set *set;
     struct run *run;
@@ -15,6 +18,7 @@ struct run_writer {
     struct run_digest pieces;
     uint32_t pieces_put;
     bool is_finished;
+    uint64_t hashes[FILTER_AHEAD]; /* of the newest keys, to go into the filter */
     struct store_key last;
     struct run_block block;
 };
@@ -143,6 +147,24 @@ static enum status block_put(struct run_writer *writer, MDB_txn *txn)
     return status;
 }
 
+/* The key's line of the filter is anywhere in memory: fetched now, written to later. */
+static void hash_add(struct run_writer *writer, uint64_t hash)
+{
+    uint64_t *place = &writer->hashes[writer->run->records % FILTER_AHEAD];
+    if (writer->run->records >= FILTER_AHEAD) {
+        run_filter_add(&writer->run->filter, *place);
+    }
+    run_filter_prefetch(&writer->run->filter, hash);
+    *place = hash;
+}
+
+static void hashes_finish(struct run_writer *writer)
+{
+    for (uint64_t i = 0; i < FILTER_AHEAD && i < writer->run->records; i++) {
+        run_filter_add(&writer->run->filter, writer->hashes[i]);
+    }
+}
+
 enum status run_writer_add(struct run_writer *writer, MDB_txn *txn, struct span key,
                            struct span value)
 {
@@ -158,7 +180,7 @@ enum status run_writer_add(struct run_writer *writer, MDB_txn *txn, struct span 
         bool is_added = run_block_add(&writer->block, key, value);
         assert(is_added);
     }
-    run_filter_add(&writer->run->filter, store_key_hash(key));
+    hash_add(writer, store_key_hash(key));
     writer->run->records++;
     writer->last.size = key.size;
     memcpy(writer->last.bytes, key.data, key.size);
@@ -201,6 +223,7 @@ enum status run_writer_finish(struct run_writer *writer, MDB_txn *txn, size_t pu
             return status;
         }
     }
+    hashes_finish(writer); /* doing it again does no harm */
     uint32_t pieces = (writer->run->filter.lines - 1) / RUN_FILTER_PIECE_LINES + 1;
     for (size_t i = 0; i < puts && writer->pieces_put < pieces; i++) {
         enum status status = piece_put(writer, txn);
