@@ -47,7 +47,7 @@ static enum status entry_write(struct store *store, MDB_txn *txn, struct checkpo
         checkpoint->written++;
         return run_writer_add(store->writer, txn, key, memtable_entry_value(entry));
     }
-    struct store_key filed = { .size = 0 };
+    struct store_key filed; /* not cleared: one for each record */
     if (store->is_clustered[key.data[0]]) {
         filed = store_key_cluster(key);
         key = store_key_span(&filed);
@@ -170,8 +170,8 @@ static enum status records_merge(const struct store *store, MDB_cursor *cursor, 
             return status;
         }
         checkpoint->merged++;
-        checkpoint->merged_to = store_key_copy(store_span_of(key));
     }
+    checkpoint->merged_to = store_key_copy(store_span_of(key));
     return STATUS_OK;
 }
 
