@@ -75,6 +75,17 @@ static bool stored_block(void *argument, const struct block *block)
     return false;
 }
 
+/* NULL: what became of the key stands in the journal. */
+static const struct turn_outcome *outcome_of_turn(const struct turn *turn, struct hash128 key)
+{
+    for (size_t i = 0; i < turn->outcome_count; i++) {
+        if (hash128_equal(turn->outcomes[i].key, key)) {
+            return &turn->outcomes[i];
+        }
+    }
+    return NULL;
+}
+
 /* Answers a retry from this turn's outcomes or from the journal. The same key with another
  * body is refused. False: the key is new. */
 static bool retry_answer(struct shell *shell, const struct message *message,
@@ -83,25 +94,18 @@ static bool retry_answer(struct shell *shell, const struct message *message,
 {
     struct refusal refusal;
     refusal_init(&refusal);
-    const struct turn *turn = &shell->turn;
-    struct request_place place = { .body_hash = body_hash };
-    const struct turn_outcome *fresh = NULL;
-    for (size_t i = 0; i < turn->outcome_count && fresh == NULL; i++) {
-        if (hash128_equal(turn->outcomes[i].key, key)) {
-            fresh = &turn->outcomes[i];
-        }
-    }
-    if (fresh == NULL && !ledger_request_get(&shell->view, key, &place)) {
+    struct request_place place = { .block = 0 };
+    if (!ledger_request_get(&shell->view, key, &place)) {
         return false;
     }
-    struct hash128 known = fresh != NULL ? fresh->body_hash : place.body_hash;
-    if (!hash128_equal(known, body_hash)) {
+    if (!hash128_equal(place.body_hash, body_hash)) {
         (void)refusal_set(&refusal, STATUS_EXISTS,
                           "key %s was used for another request; take a new key", header->key);
         refusal_reply(shell, &message->route, header->request_id, &refusal);
         return true;
     }
     shell->counters.replayed += 1;
+    const struct turn_outcome *fresh = outcome_of_turn(&shell->turn, key);
     if (fresh != NULL) {
         const struct outgoing *first = &shell->outgoing[fresh->outgoing];
         struct outgoing *out = outgoing_next(shell, &message->route);
@@ -182,7 +186,6 @@ static void outcome_keep(struct shell *shell, const struct request_header *heade
     ledger_request_put(&shell->change, shell->definition->keeps_keys_for_ever, key, &place);
     turn->outcomes[turn->outcome_count++] = (struct turn_outcome){
         .key = key,
-        .body_hash = body_hash,
         .outgoing = shell->outgoing_count - 1,
         .stored_bytes = shell->scratch_header.size,
     };

@@ -64,7 +64,6 @@ struct outgoing {
 /* An outcome of this turn, so that a second copy of the request gets the same. */
 struct turn_outcome {
     struct hash128 key;
-    struct hash128 body_hash;
     size_t outgoing;
     size_t stored_bytes; /* of its header: what stands before the request id */
 };
