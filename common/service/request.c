@@ -197,10 +197,11 @@ enum status method_run(struct shell *shell, const struct route *route,
                        struct span body)
 {
     struct turn *turn = &shell->turn;
-    struct refusal refusal;
-    refusal_init(&refusal);
+    struct reply_header replied;
+    replied.request_id = 0; /* it goes last, when the rest is kept */
+    refusal_init(&replied.refusal);
     struct outgoing *out = outgoing_next(shell, route);
-    struct reply reply = { .body = &out->body, .refusal = &refusal };
+    struct reply reply = { .body = &out->body, .refusal = &replied.refusal };
     turn->may_emit = method->is_command;
     turn->emitted = 0;
     turn->cause = cause_of_now(shell);
@@ -213,12 +214,11 @@ enum status method_run(struct shell *shell, const struct route *route,
     turn->is_early = status == STATUS_OK && reply.is_early;
     assert(!turn->is_early || !method->is_command);
     assert(status == STATUS_OK || turn->emitted == 0);
-    refusal.status = status;
+    replied.refusal.status = status;
     if (status != STATUS_OK) {
         buffer_clear(&out->body);
         shell->counters.refused += 1;
     }
-    struct reply_header replied = { .request_id = 0, .refusal = refusal };
     reply_header_encode(&replied, &shell->scratch_header);
     reply_header_compose(buffer_span(&shell->scratch_header), header->request_id, &out->header);
     return status;

@@ -126,7 +126,8 @@ static void request_check(const struct ingest_request *request, struct refusal *
 enum status ingest_request_decode(struct span body, struct ingest_request *request,
                                   struct refusal *refusal)
 {
-    struct refusal found = { .status = STATUS_OK };
+    struct refusal found;
+    refusal_init(&found);
     struct ingest_request decoded = { .items = body };
     struct span rest = body;
     struct field field = { .number = 0 };
