@@ -364,31 +364,46 @@ enum status reply_header_decode(struct span bytes, struct reply_header *header)
     return STATUS_OK;
 }
 
-void reply_header_encode(const struct reply_header *header, struct buffer *out)
+void violation_write(struct field_writer *writer, const struct violation *violation)
+{
+    field_put_bytes(writer, VIOLATION_FIELD, span_of_text(violation->field));
+    field_put_bytes(writer, VIOLATION_RULE, span_of_text(violation->rule));
+    field_put_bytes(writer, VIOLATION_MEND, span_of_text(violation->mend));
+}
+
+static void reply_write(struct field_writer *writer, const struct reply_header *header)
 {
     const struct refusal *refusal = &header->refusal;
-    assert(refusal->violation_count <= REFUSAL_VIOLATIONS_MAX);
-    Kith__V1__Violation violations[REFUSAL_VIOLATIONS_MAX];
-    Kith__V1__Violation *list[REFUSAL_VIOLATIONS_MAX] = { NULL };
-    for (size_t i = 0; i < refusal->violation_count; i++) {
-        kith__v1__violation__init(&violations[i]);
-        violations[i].field = pb_text_of(refusal->violations[i].field);
-        violations[i].rule = pb_text_of(refusal->violations[i].rule);
-        violations[i].mend = pb_text_of(refusal->violations[i].mend);
-        list[i] = &violations[i];
+    if (header->request_id != 0) {
+        field_put_unsigned(writer, REPLY_ID, header->request_id);
     }
-    Kith__V1__ReplyHeader message = KITH__V1__REPLY_HEADER__INIT;
-    message.has_request_id = header->request_id != 0;
-    message.request_id = header->request_id;
-    message.has_code = true;
-    message.code = (uint32_t)refusal->status;
-    message.message = refusal->message[0] == '\0' ? NULL : pb_text_of(refusal->message);
-    message.n_violations = refusal->violation_count;
-    message.violations = list;
-    message.has_retry_after_ms = refusal->retry_after_ms != 0;
-    message.retry_after_ms = refusal->retry_after_ms;
+    field_put_unsigned(writer, REPLY_CODE, refusal->status);
+    if (refusal->message[0] != '\0') {
+        field_put_bytes(writer, REPLY_MESSAGE, span_of_text(refusal->message));
+    }
+    for (size_t i = 0; i < refusal->violation_count; i++) {
+        struct field_writer counter = { .out = NULL };
+        violation_write(&counter, &refusal->violations[i]);
+        field_put_head(writer, REPLY_VIOLATION, counter.size);
+        violation_write(writer, &refusal->violations[i]);
+    }
+    if (refusal->retry_after_ms != 0) {
+        field_put_unsigned(writer, REPLY_RETRY_AFTER, refusal->retry_after_ms);
+    }
+}
+
+void reply_header_encode(const struct reply_header *header, struct buffer *out)
+{
+    assert(header->refusal.violation_count <= REFUSAL_VIOLATIONS_MAX);
+    struct field_writer counter = { .out = NULL };
+    reply_write(&counter, header);
+    assert(counter.size <= LIMIT_HEADER_BYTES);
     buffer_clear(out);
-    header_pack(&message.base, out);
+    enum status status = buffer_reserve(out, counter.size);
+    assert(status == STATUS_OK);
+    struct field_writer writer = { .out = out->data };
+    reply_write(&writer, header);
+    out->size = writer.size;
 }
 
 void reply_header_compose(struct span stored, uint64_t request_id, struct buffer *out)

@@ -5,6 +5,7 @@
 #define KITH_WIRE_WIRE_H
 
 #include "common/base/bytes.h"
+#include "common/base/field.h"
 #include "common/base/refusal.h"
 
 #define WIRE_VERSION 1
@@ -39,6 +40,8 @@ void request_header_encode(const struct request_header *header, struct buffer *o
 MUST_USE enum status reply_header_decode(struct span bytes, struct reply_header *header);
 /* Into `out`, cleared first. request_id 0 is left out: that is the stored part below. */
 void reply_header_encode(const struct reply_header *header, struct buffer *out);
+/* The fields of a Violation, which other messages than headers hold too. */
+void violation_write(struct field_writer *writer, const struct violation *violation);
 /* The stored part of a reply header: everything but the request id, which each attempt
  * has anew. `out` is cleared first. */
 void reply_header_compose(struct span stored, uint64_t request_id, struct buffer *out);

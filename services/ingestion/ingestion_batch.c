@@ -4,7 +4,7 @@
 #include "common/base/id.h"
 #include "common/base/limits.h"
 #include "common/wire/pb.h"
-#include "kith/v1/ingestion.pb-c.h"
+#include "common/wire/wire.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -14,6 +14,7 @@ enum request_field { REQUEST_ITEMS = 1, REQUEST_RUN, REQUEST_RUN_BATCH };
 enum item_field { ITEM_EVENT = 1, ITEM_RAW };
 enum raw_field { RAW_SOURCE = 1, RAW_ID, RAW_BYTES, RAW_REASON };
 enum { REPLY_RESULTS = 1 };
+enum run_field { RUN_COUNT = 1, RUN_OUTCOME, RUN_FIRST_SEQ, RUN_VIOLATIONS };
 
 static bool raw_decode(struct span bytes, struct ingest_raw *raw)
 {
@@ -174,32 +175,19 @@ enum status ingest_raw_check(const struct ingest_raw *raw, struct refusal *refus
     return refusal->status;
 }
 
-/* protobuf-c never writes to what it packs, but its type does not say so. */
-static char *text_to_pack(const char *text)
+static size_t violation_size(const struct violation *violation)
 {
-    union {
-        const char *read_only;
-        char *plain;
-    } both = { .read_only = text };
-    return both.plain;
+    struct field_writer counter = { .out = NULL };
+    violation_write(&counter, violation);
+    return counter.size;
 }
 
-static size_t violation_message(const struct violation *violation, Kith__V1__Violation *message)
-{
-    kith__v1__violation__init(message);
-    message->field = text_to_pack(violation->field);
-    message->rule = text_to_pack(violation->rule);
-    message->mend = text_to_pack(violation->mend);
-    return protobuf_c_message_get_packed_size(&message->base);
-}
-
-/* The violations that still fit; returns how many. */
-static size_t violations_pick(struct ingest_results *results, const struct refusal *refusal,
-                              Kith__V1__Violation messages[REFUSAL_VIOLATIONS_MAX])
+/* How many of the refusal's violations still fit. */
+static size_t violations_take(struct ingest_results *results, const struct refusal *refusal)
 {
     size_t count = refusal == NULL ? 0 : refusal->violation_count;
     for (size_t i = 0; i < count; i++) {
-        size_t size = violation_message(&refusal->violations[i], &messages[i]);
+        size_t size = violation_size(&refusal->violations[i]);
         if (results->violation_bytes + size > INGEST_VIOLATIONS_BYTES) {
             results->violation_bytes = INGEST_VIOLATIONS_BYTES; /* none fits from here on */
             return i;
@@ -209,31 +197,40 @@ static size_t violations_pick(struct ingest_results *results, const struct refus
     return count;
 }
 
+static void run_fields_write(struct field_writer *writer, const struct ingest_results *results,
+                             size_t violation_count)
+{
+    const struct ingest_result *run = &results->open;
+    field_put_unsigned(writer, RUN_COUNT, results->open_count);
+    field_put_unsigned(writer, RUN_OUTCOME, run->outcome);
+    if (run->seq != 0) {
+        field_put_unsigned(writer, RUN_FIRST_SEQ, run->seq);
+    }
+    for (size_t i = 0; i < violation_count; i++) {
+        const struct violation *violation = &run->refusal->violations[i];
+        field_put_head(writer, RUN_VIOLATIONS, violation_size(violation));
+        violation_write(writer, violation);
+    }
+}
+
+/* Field by field, because each event that comes alone gets one of these. */
 static void run_write(struct ingest_results *results)
 {
     if (results->open_count == 0) {
         return;
     }
-    Kith__V1__Violation violations[REFUSAL_VIOLATIONS_MAX];
-    Kith__V1__Violation *places[REFUSAL_VIOLATIONS_MAX] = { NULL };
-    Kith__V1__IngestRun run = KITH__V1__INGEST_RUN__INIT;
-    run.n_violations = violations_pick(results, results->open.refusal, violations);
-    for (size_t i = 0; i < run.n_violations; i++) {
-        places[i] = &violations[i];
-    }
-    run.violations = places;
-    run.has_count = true;
-    run.count = results->open_count;
-    run.has_outcome = true;
-    run.outcome = (Kith__V1__IngestOutcome)results->open.outcome;
-    run.has_first_seq = results->open.seq != 0;
-    run.first_seq = results->open.seq;
-    size_t size = protobuf_c_message_get_packed_size(&run.base);
+    struct buffer *out = results->out;
+    size_t violation_count = violations_take(results, results->open.refusal);
+    struct field_writer counter = { .out = NULL };
+    run_fields_write(&counter, results, violation_count);
     /* A reply has room for the results of the largest batch. */
-    enum status status = pb_field_begin(results->out, REPLY_RESULTS, size);
+    enum status status = pb_field_begin(out, REPLY_RESULTS, counter.size);
     assert(status == STATUS_OK);
-    status = pb_pack(&run.base, results->out);
+    status = buffer_reserve(out, counter.size);
     assert(status == STATUS_OK);
+    struct field_writer writer = { .out = out->data + out->size };
+    run_fields_write(&writer, results, violation_count);
+    out->size += writer.size;
     results->open_count = 0;
 }
 
