@@ -25,7 +25,7 @@ struct loyalty {
     struct buffer compiled; /* as configured */
     struct buffer text;
     struct loyalty_rules rules;        /* in force: what state says, parsed */
-    struct arena input;                /* of the request or event in hand */
+    struct arena input;                /* of the request in hand */
     struct arena evolved;              /* of the fact that is evolved meanwhile */
     struct buffer body;                /* of the fact that is emitted */
     struct loyalty_batch batch;        /* in hand; its items lie in `input` */
@@ -162,9 +162,9 @@ static void loyalty_fold(void *service, struct turn *turn, const struct feed_nam
     (void)feed; /* there is only one */
     assert(fact->type == FACT_EVENT_ACCEPTED && fact->has_customer);
     struct loyalty *loyalty = service;
-    arena_reset(&loyalty->input);
     struct accepted_event event = { 0 };
-    enum status status = accepted_event_decode(fact->body, &loyalty->input, &event);
+    /* No rule asks for attributes. */
+    enum status status = accepted_event_decode(fact->body, NULL, &event);
     assert(status == STATUS_OK);
     struct loyalty_earning earning = {
         .customer = fact->customer,
