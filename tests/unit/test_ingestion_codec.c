@@ -205,12 +205,18 @@ END_TEST
 
 /* ---- results */
 
+/* The reply, which has the bytes that protobuf-c writes of it. */
 static Kith__V1__IngestReply *reply_unpack(void)
 {
     arena_reset(&arena);
     Kith__V1__IngestReply *reply =
         pb_unpack(&kith__v1__ingest_reply__descriptor, &arena, buffer_span(&body));
     ck_assert_ptr_nonnull(reply);
+    struct buffer again;
+    buffer_init(&again, body.size);
+    ck_assert_int_eq(pb_pack(&reply->base, &again), STATUS_OK);
+    ck_assert(span_equal(buffer_span(&again), buffer_span(&body)));
+    buffer_release(&again);
     return reply;
 }
 

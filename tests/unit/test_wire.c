@@ -361,6 +361,37 @@ START_TEST(protobuf_reads_a_composed_reply)
 }
 END_TEST
 
+static void protobuf_agrees(const struct reply_header *sent)
+{
+    struct buffer ours;
+    struct buffer theirs;
+    struct arena arena;
+    buffer_init(&ours, LIMIT_HEADER_BYTES);
+    buffer_init(&theirs, LIMIT_HEADER_BYTES);
+    arena_init(&arena, LIMIT_HEADER_BYTES * (size_t)PB_ARENA_FACTOR + PB_ARENA_LEAST);
+    reply_header_encode(sent, &ours);
+    const Kith__V1__ReplyHeader *read =
+        pb_unpack(&kith__v1__reply_header__descriptor, &arena, buffer_span(&ours));
+    ck_assert_ptr_nonnull(read);
+    ck_assert_int_eq(pb_pack(&read->base, &theirs), STATUS_OK);
+    ck_assert(span_equal(buffer_span(&ours), buffer_span(&theirs)));
+    arena_release(&arena);
+    buffer_release(&ours);
+    buffer_release(&theirs);
+}
+
+START_TEST(a_reply_has_the_bytes_that_protobuf_writes)
+{
+    struct reply_header done = { .request_id = 0 };
+    struct reply_header refused = { .request_id = 300 };
+    struct reply_header empty = { .refusal = { .status = STATUS_MALFORMED, .violation_count = 1 } };
+    refusal_fill(&refused.refusal);
+    protobuf_agrees(&done);
+    protobuf_agrees(&refused);
+    protobuf_agrees(&empty);
+}
+END_TEST
+
 static const struct {
     const char *name;
     struct span bytes;
@@ -493,6 +524,7 @@ static void replies_add(TCase *tcase)
     tcase_add_test(tcase, every_status_comes_back);
     tcase_add_test(tcase, a_stored_reply_gets_the_id_of_each_attempt);
     tcase_add_test(tcase, protobuf_reads_a_composed_reply);
+    tcase_add_test(tcase, a_reply_has_the_bytes_that_protobuf_writes);
     tcase_add_loop_test(tcase, what_is_no_reply_is_refused_and_changes_nothing, 0,
                         (int)(sizeof reply_rows / sizeof reply_rows[0]));
     tcase_add_test(tcase, a_code_that_we_do_not_know_is_an_internal_fault);
