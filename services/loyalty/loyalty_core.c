@@ -69,14 +69,13 @@ int64_t loyalty_core_points(const struct loyalty_earn_rule *rule, int64_t amount
     return smaller(points, LIMIT_AMOUNT);
 }
 
-/* What `programme` may still give out. */
-static int64_t issued_room(const struct view *view, uint32_t programme)
+/* What `programme` may still give out, by what it has `issued`, which is loaded. */
+static int64_t issued_room(const struct view *view, uint32_t programme, struct loyalty_own *issued)
 {
-    struct loyalty_own issued = { 0 };
     struct loyalty_own_key key = { .programme = programme, .kind = LOYALTY_OWN_ISSUED };
-    (void)loyalty_own_load(view, key, &issued);
-    assert(issued.balance <= 0 && issued.balance >= -LOYALTY_ISSUED_MAX);
-    return LOYALTY_ISSUED_MAX + issued.balance;
+    (void)loyalty_own_load(view, key, issued);
+    assert(issued->balance <= 0 && issued->balance >= -LOYALTY_ISSUED_MAX);
+    return LOYALTY_ISSUED_MAX + issued->balance;
 }
 
 bool loyalty_core_earn(const struct view *view, const struct loyalty_programme *programme,
@@ -96,12 +95,13 @@ bool loyalty_core_earn(const struct view *view, const struct loyalty_programme *
 
     int64_t points = loyalty_core_points(rule, event->amount.minor);
     points = smaller(points, LIMIT_AMOUNT - account.balance);
-    points = smaller(points, issued_room(view, key.programme));
+    struct loyalty_own issued = { 0 };
+    points = smaller(points, issued_room(view, key.programme, &issued));
     assert(points >= 0);
     if (points == 0) {
         return false;
     }
-    *found = (struct loyalty_found){ programme->name, key, account };
+    *found = (struct loyalty_found){ programme->name, key, account, issued, true };
     *posting = (struct loyalty_posting){
         .kind = LOYALTY_EARNED,
         .programme = programme->name,
@@ -196,7 +196,7 @@ enum status loyalty_core_spend(const struct loyalty_found *found, int64_t points
     return STATUS_OK;
 }
 
-enum status loyalty_core_grant(const struct view *view, const struct loyalty_found *found,
+enum status loyalty_core_grant(const struct view *view, struct loyalty_found *found,
                                const struct loyalty_grant *grant, struct loyalty_posting *posting,
                                struct refusal *refusal)
 {
@@ -208,13 +208,16 @@ enum status loyalty_core_grant(const struct view *view, const struct loyalty_fou
                            ", %" PRId64 " are granted",
                            account->balance, LIMIT_AMOUNT, grant->points);
     }
-    int64_t room = issued_room(view, found->key.programme);
+    struct loyalty_own issued = { 0 };
+    int64_t room = issued_room(view, found->key.programme, &issued);
     if (grant->points > room) {
         return refusal_set(refusal, STATUS_REFUSED,
                            "the programme may give out %" PRId64 " more points, %" PRId64
                            " are granted",
                            room, grant->points);
     }
+    found->issued = issued;
+    found->has_issued = true;
     *posting = (struct loyalty_posting){
         .kind = LOYALTY_GRANTED,
         .programme = found->programme,
@@ -332,11 +335,17 @@ static void account_evolve(const struct change *change, struct loyalty_account_k
 }
 
 /* The other half: as many points the other way, so that the sum stays zero. */
-static void own_evolve(const struct change *change, struct loyalty_own_key key, int64_t points)
+static void own_evolve(const struct change *change, struct loyalty_own_key key,
+                       const struct loyalty_posted *posted)
 {
+    const struct loyalty_found *found = posted->found;
     struct loyalty_own own = { 0 };
-    (void)loyalty_own_load(&change->view, key, &own);
-    own.balance -= points;
+    if (found != NULL && found->has_issued && key.kind == LOYALTY_OWN_ISSUED) {
+        own = found->issued;
+    } else {
+        (void)loyalty_own_load(&change->view, key, &own);
+    }
+    own.balance -= posted->posting->points;
     own.postings += 1;
     if (key.kind == LOYALTY_OWN_ISSUED) {
         assert(own.balance <= 0 && own.balance >= -LOYALTY_ISSUED_MAX);
@@ -371,7 +380,7 @@ void loyalty_core_posting_evolve(const struct change *change, const struct loyal
     account_take(&change->view, posted, &key, &account);
     account_evolve(change, key, &account, posting);
     struct loyalty_own_key own = { .programme = key.programme, .kind = posting->counter };
-    own_evolve(change, own, posting->points);
+    own_evolve(change, own, posted);
     if (posting->kind == LOYALTY_REVERSED) {
         reversed_evolve(change, posting, seq);
     }

@@ -94,11 +94,13 @@ struct loyalty_asked {
     struct customer_id customer;
 };
 
-/* The account as it stands. */
+/* The account as it stands, and what the programme has given out, once deciding has asked. */
 struct loyalty_found {
     struct loyalty_name programme;
     struct loyalty_account_key key;
     struct loyalty_account account;
+    struct loyalty_own issued;
+    bool has_issued;
 };
 
 /* True if a rule's numbers are within the bounds above. */
@@ -135,10 +137,11 @@ struct loyalty_grant {
     int64_t points;                 /* 1..LIMIT_AMOUNT (asserted) */
     int64_t now_ms;
 };
-/* Unlike an earning a grant is refused rather than cut. In this order:
+/* Unlike an earning a grant is refused rather than cut; on STATUS_OK `found` knows what the
+ * programme has issued. In this order:
  *   STATUS_REFUSED  it does not fit under LIMIT_AMOUNT
  *   STATUS_REFUSED  the programme may not give out as much */
-MUST_USE enum status loyalty_core_grant(const struct view *view, const struct loyalty_found *found,
+MUST_USE enum status loyalty_core_grant(const struct view *view, struct loyalty_found *found,
                                         const struct loyalty_grant *grant,
                                         struct loyalty_posting *posting, struct refusal *refusal);
 
@@ -156,7 +159,7 @@ struct loyalty_posted {
     const struct loyalty_posting *posting;
     uint64_t seq;
     int64_t recorded_at_ms;
-    /* The account as it stands, if whoever decided has it at hand; NULL: it is looked for. */
+    /* What stands before the posting, if whoever decided has it at hand; NULL: it is looked for. */
     const struct loyalty_found *found;
 };
 void loyalty_core_posting_evolve(const struct change *change, const struct loyalty_posted *posted);
