@@ -16,6 +16,10 @@
  * only after half a queue was read: twice the replies that a peer may await always fit. */
 #define SERVER_SEND_HIGH_WATER (2 * LIMIT_IN_FLIGHT)
 
+/* What the kernel holds of a connection on its way: as much as the largest reply of a feed, or a
+ * reader gets it in slices, one change of threads for each. net.core.wmem_max may allow less. */
+#define SEND_BYTES (1 << 20)
+
 struct option {
     int name;
     int value;
@@ -24,6 +28,7 @@ struct option {
 /* clang-format off */
 static const struct option options_of_all[] = {
     { ZMQ_LINGER, 0 },             /* what is unsent at the end, a retry settles */
+    { ZMQ_SNDBUF, SEND_BYTES },
     { ZMQ_RCVHWM, RECEIVE_HIGH_WATER },
     { ZMQ_HANDSHAKE_IVL, 3000 },   /* who connects and says nothing is put out */
     { ZMQ_HEARTBEAT_IVL, 2000 },   /* half-open connections are found */

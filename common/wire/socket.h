@@ -1,7 +1,7 @@
 /*
  * The one place that makes ZeroMQ sockets: linger 0, RCVHWM 32, SNDHWM 8 (a server's 64, so
- * that the replies to LIMIT_IN_FLIGHT requests always fit), MAXMSGSIZE, handshake interval,
- * heartbeats, ROUTER_MANDATORY. A test reads each option back.
+ * that the replies to LIMIT_IN_FLIGHT requests always fit), SNDBUF 1 MiB, MAXMSGSIZE, handshake
+ * interval, heartbeats, ROUTER_MANDATORY. A test reads each option back.
  */
 #ifndef KITH_WIRE_SOCKET_H
 #define KITH_WIRE_SOCKET_H

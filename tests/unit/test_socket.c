@@ -47,6 +47,7 @@ static void common_options_check(void *socket)
     ck_assert_int_eq(message_bytes, LIMIT_MESSAGE_BYTES);
     ck_assert_int_eq(option_of(socket, ZMQ_LINGER), 0);
     ck_assert_int_eq(option_of(socket, ZMQ_RCVHWM), 32);
+    ck_assert_int_eq(option_of(socket, ZMQ_SNDBUF), 1 << 20);
     ck_assert_int_eq(option_of(socket, ZMQ_HANDSHAKE_IVL), 3000);
     ck_assert_int_eq(option_of(socket, ZMQ_HEARTBEAT_IVL), 2000);
     ck_assert_int_eq(option_of(socket, ZMQ_HEARTBEAT_TIMEOUT), 6000);
