@@ -79,6 +79,9 @@ if(KITH_HARDENING)
   add_link_options(-Wl,-z,relro,-z,now)
 endif()
 
+# A tenth less processor time for an event; twice the time to build.
+set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ${KITH_LTO})
+
 if(KITH_SANITIZE)
   add_compile_options(-fsanitize=${KITH_SANITIZE} -fno-sanitize-recover=all
                       -fno-omit-frame-pointer)
