@@ -568,7 +568,8 @@ START_TEST(the_fullest_event_fits_a_record)
 }
 END_TEST
 
-/* Appends bytes to the event within the record, and to the record itself. */
+/* Appends bytes to the event within the record, and to the record itself. What is read back
+ * points into `bytes`, which so outlives the call. */
 static enum status bytes_pass(struct span within, struct span behind)
 {
     struct field_writer counter = { .out = NULL };
@@ -577,7 +578,7 @@ static enum status bytes_pass(struct span within, struct span behind)
     field_put_head(&counter, 1, out.size);
     ck_assert_uint_le(counter.size, 3); /* of which the record's own head has as many */
     struct span event = span_of(out.data + counter.size, out.size - counter.size);
-    uint8_t bytes[512] = { 0 };
+    static uint8_t bytes[512];
     struct field_writer writer = { .out = bytes };
     field_put_head(&writer, 1, event.size + within.size);
     memcpy(bytes + writer.size, event.data, event.size);
