@@ -12,14 +12,14 @@
 
 /* ---- the members' own texts, in a line that is known to be one object */
 
-static bool is_one_of(uint8_t byte, const char *bytes)
+static bool is_space(uint8_t byte)
 {
-    return byte != '\0' && strchr(bytes, (char)byte) != NULL;
+    return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
 }
 
 static void space_skip(struct span bytes, size_t *at)
 {
-    while (*at < bytes.size && is_one_of(bytes.data[*at], " \t\r\n")) {
+    while (*at < bytes.size && is_space(bytes.data[*at])) {
         *at += 1;
     }
 }
@@ -42,23 +42,28 @@ static void value_step(struct span bytes, size_t *at, size_t *depth)
         string_skip(bytes, at);
         return;
     }
-    *depth += is_one_of(byte, "{[") ? 1 : 0;
-    *depth -= is_one_of(byte, "}]") ? 1 : 0;
+    *depth += byte == '{' || byte == '[' ? 1 : 0;
+    *depth -= byte == '}' || byte == ']' ? 1 : 0;
     *at += 1;
+}
+
+static bool ends_value(uint8_t byte)
+{
+    return byte == ',' || byte == '}';
 }
 
 /* From the first byte of a value to the comma or brace behind it. */
 static void value_skip(struct span bytes, size_t *at)
 {
     size_t depth = 0;
-    while (*at < bytes.size && (depth > 0 || !is_one_of(bytes.data[*at], ",}"))) {
+    while (*at < bytes.size && (depth > 0 || !ends_value(bytes.data[*at]))) {
         value_step(bytes, at, &depth);
     }
 }
 
 static struct span trimmed(struct span bytes, size_t begin, size_t end)
 {
-    while (end > begin && is_one_of(bytes.data[end - 1], " \t\r\n")) {
+    while (end > begin && is_space(bytes.data[end - 1])) {
         end--;
     }
     return span_of(bytes.data + begin, end - begin);
