@@ -79,7 +79,7 @@ if(KITH_HARDENING)
   add_link_options(-Wl,-z,relro,-z,now)
 endif()
 
-# A tenth less processor time for an event; twice the time to build.
+# 8 % less processor time for an event, over all services; twice the time to build.
 set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ${KITH_LTO})
 
 if(KITH_SANITIZE)

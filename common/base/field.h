@@ -1,10 +1,11 @@
 /*
  * Fields of a Protocol Buffers message, read and written one at a time.
  *
- * Events, headers and blocks are the suite's hottest messages. Generated code copies every
- * text, loses what follows a NUL in it and keeps quiet about a field that stands twice. Here
- * a text is a span of the bytes that came, and each field is seen as it stands; what a
- * message may hold is its reader's affair. Other messages are read by generated code.
+ * What there is for each event or request is the suite's hottest: events, postings, headers,
+ * blocks, results, segmentation's own records. Generated code copies every text, loses what
+ * follows a NUL in it and keeps quiet about a field that stands twice. Here a text is a span of
+ * the bytes that came, and each field is seen as it stands; what a message may hold is its
+ * reader's affair. Other messages are left to generated code.
  *
  * What runs for each field is inline: it is a quarter of what an event costs.
  */
