@@ -196,6 +196,17 @@ def checks_part(found):
     return ["### What was counted again", "", *(f"- {one}" for one in found["checks"])]
 
 
+def costs_part(found):
+    shown = page.markdown(("figure", "service", "first", "second", "third"), cost_rows(found))
+    return [
+        "### Where the time goes", "",
+        "The first three costs of each service while the load of the figure runs, by "
+        "`bench/profile`: `perf record` at 499 Hz over all threads of the process, for five "
+        "seconds, after the measured run. A share is of the process's own samples.", "",
+        *(shown if any(cost_rows(found)) else ["Not looked at."]),
+    ]
+
+
 def run_part(found, options, took_s):
     """The lines of bench/run's part of the page."""
     rounds = "" if options.rounds == 1 else (f" Each number is the median of {options.rounds} "
@@ -227,12 +238,7 @@ def run_part(found, options, took_s):
         "### Bytes on disk per event", "",
         *page.markdown(("suite", "service", "journal", "state", "both"), disk_rows(found)), "",
         *checks_part(found), "",
-        "### Where the time goes", "",
-        "The first three costs of each service while the load of the figure runs, by "
-        "`bench/profile`: `perf record` at 499 Hz over all threads of the process, for five "
-        "seconds, after the measured run. A share is of the process's own samples.", "",
-        *(page.markdown(("figure", "service", "first", "second", "third"), cost_rows(found))
-          if any(cost_rows(found)) else ["Not looked at."]),
+        *costs_part(found),
     ]
 
 
@@ -243,7 +249,7 @@ def large_part(found, options, took_s):
         f"Measured by `bench/large`. {page.origin(took_s)} {lasted_text(options)}", "",
         *fewer(found, options.checkpoints),
         *page.markdown(HEAD, rows(found)), "",
-        *cpu_part(found), *restart_part(found), *checks_part(found),
+        *cpu_part(found), *restart_part(found), *checks_part(found), "", *costs_part(found),
     ]
 
 
