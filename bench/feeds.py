@@ -66,7 +66,8 @@ def readers(found):
     options = found.options
     with Suite(options, "readers", ("ingestion",)) as suite:
         found.preload(suite, options.customers)
-        most = found.short_phase(suite, ingest_words(found, suite, "100"))["rate"]
+        most = ask(suite.load_words(*ingest_words(found, suite, "100"), "--seconds",
+                                    options.seconds))["rate"]
         found.say(f"the writer's most, batches of 100: {rate_text(most)}")
         half_phase(found, suite, most / 2, "writer at half of its most, nobody reads")
         stopped = threading.Event()

@@ -1,4 +1,5 @@
-"""What bench/run, bench/large and bench/soak share: their options, and rounds that are kept."""
+"""What bench/run, bench/readers, bench/large and bench/soak share: their options, and rounds that
+are kept."""
 import argparse
 import hashlib
 import json

@@ -3,7 +3,7 @@ import json
 import time
 
 import suites
-from feeds import crowds, readers
+from feeds import crowds
 from figures import TREE, Span
 from loads import FORMS, Failure, Load, ask, send_words
 from suites import Suite
@@ -308,6 +308,5 @@ def from_file(found):
                   checkpoints=span.checkpoints(WORKERS), cpu=span.cpu(events))
 
 
-PARTS = {"ingest": ingest, "crowds": crowds, "readers": readers, "ledger": ledger, "suite": whole,
-         "file": from_file}
+PARTS = {"ingest": ingest, "crowds": crowds, "ledger": ledger, "suite": whole, "file": from_file}
 LARGE = [ingest_large, ledger_large, restarts_large]

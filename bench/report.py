@@ -1,4 +1,5 @@
-"""What bench/run shows: the table, and its part of docs/benchmarks.md."""
+"""What bench/run, bench/readers, bench/large and bench/soak show: tables, and parts of
+docs/benchmarks.md."""
 import page
 
 
@@ -207,13 +208,17 @@ def costs_part(found):
     ]
 
 
+def rounds_text(options):
+    return "" if options.rounds == 1 else (f" Each number is the median of {options.rounds} "
+                                           "rounds, checkpoints are the fewest of any.")
+
+
 def run_part(found, options, took_s):
     """The lines of bench/run's part of the page."""
-    rounds = "" if options.rounds == 1 else (f" Each number is the median of {options.rounds} "
-                                             "rounds, checkpoints are the fewest of any.")
     return [
         "## The suite", "",
-        f"Measured by `bench/run`. {page.origin(took_s)} {options.customers:,} customers.{rounds}",
+        f"Measured by `bench/run`. {page.origin(took_s)} {options.customers:,} customers."
+        f"{rounds_text(options)}",
         "",
         "*Beside it*, measured in the same run: `kith-bench-limit` takes the same requests over "
         "TCP, unpacks them with protobuf-c into an arena, drops what it has seen by a hash in "
@@ -239,6 +244,19 @@ def run_part(found, options, took_s):
         *page.markdown(("suite", "service", "journal", "state", "both"), disk_rows(found)), "",
         *checks_part(found), "",
         *costs_part(found),
+    ]
+
+
+def readers_part(found, options, took_s):
+    """The lines of bench/readers's."""
+    return [
+        "## Readers of a feed", "",
+        f"Measured by `bench/readers`. {page.origin(took_s)}{rounds_text(options)} Ingestion "
+        f"alone, events in batches of 100; its most is what it took in {options.seconds:g} s, and "
+        "each round measures the writer alone and then beside the reader, clients on the same "
+        "processors.", "",
+        *page.markdown(HEAD, rows(found)), "",
+        *cpu_part(found),
     ]
 
 

@@ -16,10 +16,11 @@ from suite import OPTIONS, TREE, require
 SKIP = 77
 FIGURES = {
     "run": ("batches of 1,000", "batches of 100", "single, 64 in flight", "one consumer",
-            "single events, 256 in flight", "one reads from the first", "8 readers at once",
+            "single events, 256 in flight",
             "loyalty.Post", "loyalty.Spend", "nobody falling behind", "points at a subscriber",
             "segment entry at a subscriber", "from file to report", "bytes on disk", "ready again",
             "processor time", "anonymous memory"),
+    "readers": ("nobody reads", "one reads from the first", "8 readers at once"),
     "large": ("batches of 1,000, from", "20,000 accounts", "single, 64 in flight, 20,000 accounts",
               "nobody falling behind, batches of 1,000, 20,000 customers", "20,000 customers"),
     "soak": ("minutes at half load", "most in the first half", "segmentation"),
@@ -70,6 +71,10 @@ def a_run_that_was_broken_off_is_gone_on_with():
         require(other.returncode == 1 and "other options" in other.stderr, other.stderr)
 
 
+def readers_beside_a_writer_are_measured():
+    bench("readers", "--seconds", "0.2", "--customers", "5000")
+
+
 def more_customers_are_measured():
     bench("large", "--seconds", "0.2", "--customers", "2000")
 
@@ -106,6 +111,7 @@ def a_part_of_the_page_is_replaced_and_the_others_stay():
 
 
 suite.main(every_figure_of_the_suite_is_measured, a_run_that_was_broken_off_is_gone_on_with,
-           more_customers_are_measured, memory_is_looked_at_over_time,
+           readers_beside_a_writer_are_measured, more_customers_are_measured,
+           memory_is_looked_at_over_time,
            postgres_does_the_same_work_where_it_is_installed, the_store_is_measured_alone,
            blocks_are_compressed_and_come_back, a_part_of_the_page_is_replaced_and_the_others_stay)
