@@ -97,6 +97,18 @@ def blocks_are_compressed_and_come_back():
         print("zstd or lz4 is not here", flush=True)
 
 
+def several_rounds_are_one_of_medians():
+    sys.path.insert(0, str(TREE / "bench"))
+    import medians
+    rounds = [{"figures": [{"name": "rate", "rate": rate, "checkpoints": {"loyalty": 9 - i},
+                            "costs": {"loyalty": [[0.5, "one"]]} if i == 0 else {}}],
+               "checks": [f"{rate} were counted"]} for i, rate in enumerate((30.0, 10.0, 20.0))]
+    require(medians.combine(rounds) == {
+        "figures": [{"name": "rate", "rate": 20.0, "checkpoints": {"loyalty": 7},
+                     "costs": {"loyalty": [[0.5, "one"]]}}],
+        "checks": ["30.0 were counted"]}, medians.combine(rounds))
+
+
 def a_part_of_the_page_is_replaced_and_the_others_stay():
     sys.path.insert(0, str(TREE / "bench"))
     import page
@@ -114,4 +126,5 @@ suite.main(every_figure_of_the_suite_is_measured, a_run_that_was_broken_off_is_g
            readers_beside_a_writer_are_measured, more_customers_are_measured,
            memory_is_looked_at_over_time,
            postgres_does_the_same_work_where_it_is_installed, the_store_is_measured_alone,
-           blocks_are_compressed_and_come_back, a_part_of_the_page_is_replaced_and_the_others_stay)
+           blocks_are_compressed_and_come_back, several_rounds_are_one_of_medians,
+           a_part_of_the_page_is_replaced_and_the_others_stay)
