@@ -201,6 +201,10 @@ static enum status store_load(struct store *store, struct refusal *refusal)
         return status;
     }
     store_runs_data_look(store);
+    if (store->checkpoint_runs) {
+        store->position = store->checkpoint.position;
+        return STATUS_OK;
+    }
     status = store_position_get(&store->file, store->reader, &store->position);
     if (status != STATUS_OK) {
         return refusal_set(refusal, status, "%s: the record of its checkpoint is broken",
@@ -221,6 +225,9 @@ enum status store_open(struct store **store, const struct store_options *options
     }
     if (options->has_flush_thread) {
         store_flush_open(opened);
+        if (opened->checkpoint_runs) {
+            store_flush_begin(opened);
+        }
     }
     *store = opened;
     return STATUS_OK;

@@ -58,7 +58,8 @@ struct store_options {
     bool has_flush_thread;
 };
 
-/* Opens or creates, merges a closed run, drops an open one. The caller owns *store.
+/* Opens or creates. Where a checkpoint was closed and not yet merged it runs on from there: it
+ * is in memory, and what the store holds. The caller owns *store.
  *   STATUS_CORRUPT, STATUS_REFUSED (newer, or another service's), STATUS_INTERNAL. */
 MUST_USE enum status store_open(struct store **store, const struct store_options *options,
                                 struct refusal *refusal);
@@ -70,7 +71,7 @@ struct change store_change(struct store *store);
 /* Records put or deleted since open: shows that an event touches its customer's only. */
 uint64_t store_touched(const struct store *store);
 
-/* The journal position whose state the file holds (zeroes: empty). */
+/* The journal position whose state the file holds, its closed run with it (zeroes: empty). */
 struct journal_position store_checkpoint(const struct store *store);
 
 /* Between two turns: renews the read transaction, drops a merged frozen memtable. Spans

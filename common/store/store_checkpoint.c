@@ -9,7 +9,9 @@
  *          last piece: checkpoint = P, closed and the run go
  *
  * A process that ends in WRITE leaves an open run, which opening drops; one that ends in
- * MERGE leaves a closed run, and opening enters this machine there.
+ * MERGE leaves a closed run: opening reads it into the frozen memtable, which is the state at
+ * P at once, and enters this machine there. Merging it takes as long as it did before, seconds
+ * where it lies all over a large file, and nobody has to wait for that.
  *
  * The run is dropped whole, in the transaction that writes checkpoint = P, however long it
  * is. That changes none of its pages, it only puts them on the free list, so the bound on
@@ -350,6 +352,32 @@ enum status store_checkpoint_whole(struct store *store, const struct journal_pos
 
 /* ---- recovery */
 
+/* Each record of it was looked at before. */
+static void closed_run_load(struct store *store, MDB_txn *txn)
+{
+    MDB_cursor *cursor = NULL;
+    int code = mdb_cursor_open(txn, store->file.run, &cursor);
+    assert(code == MDB_SUCCESS); /* memory is all that it needs */
+    memtable_open(&store->frozen, store->checkpoint.run.records);
+    MDB_val filed = { 0 };
+    MDB_val sealed = { 0 };
+    while (mdb_cursor_get(cursor, &filed, &sealed, MDB_NEXT) == MDB_SUCCESS) {
+        struct store_key key = store_key_whole(store_span_of(filed));
+        struct store_image image = { 0 };
+        bool is_sound = store_image_open(store_span_of(filed), store_span_of(sealed), &image);
+        assert(is_sound);
+        if (image.tombstone) {
+            memtable_delete(store->frozen, store_key_span(&key));
+        } else {
+            memtable_put(store->frozen, store_key_span(&key), image.value);
+        }
+        if (store->is_permanent[key.bytes[0]]) {
+            atomic_store(&store->data_has_permanent, true); /* soon, or by now */
+        }
+    }
+    mdb_cursor_close(cursor);
+}
+
 /* Enters the machine where a closed run is to be merged. It is looked at whole before
  * anything of it is. */
 static enum status closed_run_look(struct store *store, MDB_txn *txn, struct refusal *refusal)
@@ -370,6 +398,8 @@ static enum status closed_run_look(struct store *store, MDB_txn *txn, struct ref
             .position = closed.position,
             .run = closed.run,
         };
+        store->checkpoint_runs = true;
+        closed_run_load(store, txn);
     }
     return status;
 }
@@ -402,14 +432,12 @@ enum status store_checkpoint_recover(struct store *store, struct refusal *refusa
     if (status != STATUS_OK) {
         return status;
     }
-    if (store->checkpoint.phase == CHECKPOINT_IDLE) {
-        status = open_run_drop(store);
+    if (store->checkpoint_runs) {
+        return STATUS_OK;
     }
-    while (status == STATUS_OK && store->checkpoint.phase != CHECKPOINT_IDLE) {
-        status = store_piece_make(store);
-    }
+    status = open_run_drop(store);
     if (status != STATUS_OK) {
-        return refusal_set(refusal, status, "cannot finish the checkpoint of %s: %s",
+        return refusal_set(refusal, status, "cannot drop what a crash has left in %s: %s",
                            store->options.path, status_text(status));
     }
     return STATUS_OK;

@@ -63,7 +63,7 @@ void store_scan(void *context, const struct view_range *range, view_visit visit,
 _Noreturn void store_corrupt_exit(const struct store *store, struct span key);
 #define STORE_CORRUPT_EXIT_CODE 70
 
-/* At open, before there is a reader: merges a closed run, drops an open one. */
+/* At open, before there is a reader: takes a closed run into memory, drops an open one. */
 MUST_USE enum status store_checkpoint_recover(struct store *store, struct refusal *refusal);
 /* One synced transaction of the checkpoint. Touches neither the active memtable nor the
  * reader. */
@@ -72,8 +72,8 @@ MUST_USE enum status store_piece_make(struct store *store);
 /* ---- permanent tables (store_runs.c) */
 /* At open, before there is a reader. */
 MUST_USE enum status store_runs_open(struct store *store, struct refusal *refusal);
-/* With a reader, after a closed run was merged: files from before there were runs, and those
- * of a checkpoint that found no free slot, have permanent records among those of the trees. */
+/* With a reader: files from before there were runs, and those of a checkpoint that found no
+ * free slot, have permanent records among those of the trees. */
 void store_runs_data_look(struct store *store);
 void store_runs_close(struct store *store);
 /* The snapshot and the list of runs become the newest ones. Spans into the old ones die. After

@@ -54,6 +54,7 @@ START_TEST(what_is_closed_in_between_is_old_or_new)
     states->options.has_flush_thread = true;
     for (uint64_t block = 2; block < 40; block++) {
         struct store *store = two_states_open_new(states);
+        steps_make(store, SIZE_MAX); /* of the one that was left */
         struct journal_position position = position_of(block);
         store_checkpoint_begin(store, &position);
         for (uint64_t i = chance_below(&states->chance, 4); i > 0; i--) {
