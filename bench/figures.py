@@ -57,7 +57,7 @@ class Round:
         self.runs = 0
         self.limits = {}    # (method, form): rate
         self.figures = []
-        self.restarts = []  # {customers, service, seconds, blocks}
+        self.restarts = []  # {customers, service, seconds, most, blocks}
         self.memory = []    # {suite, service, idle, loaded}
         self.soak = []      # {service, first, second}: the most in each half of it
         self.disk = []      # {suite, service, journal, state}: bytes an event

@@ -1,5 +1,4 @@
-"""What bench/run, bench/readers, bench/large and bench/soak share: their options, and rounds that
-are kept."""
+"""What those benchmarks share that load a suite: their options, and rounds that are kept."""
 import argparse
 import hashlib
 import json

@@ -6,8 +6,8 @@ from pathlib import Path
 
 TREE = Path(__file__).resolve().parent.parent
 PAGE = TREE / "docs" / "benchmarks.md"
-PARTS = ("bench/run", "bench/readers", "bench/large", "bench/soak", "bench/peers", "bench/store",
-         "bench/compression")  # in this order on the page
+PARTS = ("bench/run", "bench/readers", "bench/large", "bench/restarts", "bench/soak", "bench/peers",
+         "bench/store", "bench/compression")  # in this order on the page
 HEAD = ["# Benchmarks", "",
         "Each part was written by the program that it names; none by hand. Parts may be of "
         "different days: only figures of one part stand beside each other."]

@@ -1,5 +1,6 @@
 """The parts of a round: each starts a suite, loads it, and counts again what was acknowledged."""
 import json
+import statistics
 import time
 
 import suites
@@ -166,34 +167,46 @@ def half_load(found, suite, rate):
     return events
 
 
+def restart(found, suite, service, customers):
+    """The service is killed when about a checkpoint interval of load lies behind a checkpoint, and
+    the next one has not ended: so its journal is as far ahead of its state as it gets. Returns
+    (seconds until it is ready again, blocks that it evolved, events of the load)."""
+    words = send_words("1,000", "ingest", suites.ANSWER_S, customers, "--to",
+                       suite.endpoint("ingestion"), "--run", found.run_name(), "--rate",
+                       RESTART_SHARE * found.suite_rate)
+    with Load(suite.load_words(*words)) as load:
+        before = suite.checkpoints()[service]
+        end = time.monotonic() + suites.ANSWER_S / 2
+        # One that has nothing to do makes no checkpoint.
+        while service in WORKERS and suite.checkpoints()[service] == before:
+            if load.has_ended(0.1) or time.monotonic() > end:
+                break
+        load.has_ended(0.8 * suite.interval_s)
+        load.stop()
+        events = load.result()["items"]
+    seconds, blocks = suite.kill(service)
+    found.say(f"{service}: killed, ready again after {seconds:.2f} s, {blocks} blocks evolved")
+    return seconds, blocks, events
+
+
 def restarts(found, suite, customers):
-    """Each service is killed when about a checkpoint interval of load lies behind a checkpoint, and
-    the next one has not ended: so its journal is as far ahead of its state as it gets."""
+    """Each service several times over. Returns the events of all loads."""
     events = 0
     for service in SERVICES:
-        words = send_words("1,000", "ingest", suites.ANSWER_S, customers, "--to",
-                           suite.endpoint("ingestion"), "--run", found.run_name(), "--rate",
-                           RESTART_SHARE * found.suite_rate)
-        with Load(suite.load_words(*words)) as load:
-            before = suite.checkpoints()[service]
-            end = time.monotonic() + suites.ANSWER_S / 2
-            # One that has nothing to do makes no checkpoint.
-            while service in WORKERS and suite.checkpoints()[service] == before:
-                if load.has_ended(0.1) or time.monotonic() > end:
-                    break
-            load.has_ended(0.8 * suite.interval_s)
-            load.stop()
-            events += load.result()["items"]
-        seconds, blocks = suite.kill(service)
-        found.restarts.append({"customers": customers, "service": service, "seconds": seconds,
-                               "blocks": blocks})
-        found.say(f"{service}: killed, ready again after {seconds:.2f} s, {blocks} blocks evolved")
+        seconds, blocks, taken = zip(*(restart(found, suite, service, customers)
+                                       for _ in range(found.options.times)))
+        events += sum(taken)
+        found.restarts.append({"customers": customers, "service": service,
+                               "seconds": statistics.median(seconds), "most": max(seconds),
+                               "blocks": statistics.median(blocks)})
     return events
 
 
 def everything_counted(found, suite, events):
+    for service in SERVICES:
+        suite.kill(service)
     totals = suite.cli("report", "totals", as_json=True)
-    found.check(f"{events:,} events were acknowledged, and after {len(SERVICES)} kill -9 the "
+    found.check(f"{events:,} events were acknowledged, and after kill -9 of every service the "
                 f"report has {totals['events']:,}", totals["events"] == events)
     verified = suite.cli("loyalty", "verify", as_json=True)
     found.check("the ledger adds up to zero", verified["ok"] and verified["sum"] == 0)
@@ -222,18 +235,24 @@ def whole(found):
         events += rate_find(found, suite, options.customers, ("ingest", "1,000"))
         events += half_load(found, suite, found.suite_rate / 2)
         found.memory_loaded(suite, name)
-        events += restarts(found, suite, options.customers)
         everything_counted(found, suite, events)
         found.disk_note(suite, name, events)
 
 
-def restarts_large(found):
-    customers = found.options.customers_large
+def restarts_with(found, customers):
     with Suite(found.options, "restart", SERVICES) as suite:
         events = found.preload(suite, customers, READERS)
         events += rate_find(found, suite, customers)
         events += restarts(found, suite, customers)
         everything_counted(found, suite, events)
+
+
+def restarts_few(found):
+    restarts_with(found, found.options.customers)
+
+
+def restarts_many(found):
+    restarts_with(found, 10 * found.options.customers)
 
 
 # ---- memory over time
@@ -265,7 +284,6 @@ def soak(found):
         events = found.preload(suite, found.options.customers, READERS)
         events += rate_find(found, suite, found.options.customers)
         events += half_load_watch(found, suite)
-        events += restarts(found, suite, found.options.customers)
         everything_counted(found, suite, events)
 
 
@@ -309,4 +327,5 @@ def from_file(found):
 
 
 PARTS = {"ingest": ingest, "crowds": crowds, "ledger": ledger, "suite": whole, "file": from_file}
-LARGE = [ingest_large, ledger_large, restarts_large]
+LARGE = [ingest_large, ledger_large]
+RESTARTED = [restarts_few, restarts_many]

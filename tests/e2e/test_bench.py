@@ -18,11 +18,12 @@ FIGURES = {
     "run": ("batches of 1,000", "batches of 100", "single, 64 in flight", "one consumer",
             "single events, 256 in flight",
             "loyalty.Post", "loyalty.Spend", "nobody falling behind", "points at a subscriber",
-            "segment entry at a subscriber", "from file to report", "bytes on disk", "ready again",
+            "segment entry at a subscriber", "from file to report", "bytes on disk",
             "processor time", "anonymous memory"),
     "readers": ("nobody reads", "one reads from the first", "8 readers at once"),
-    "large": ("batches of 1,000, from", "20,000 accounts", "single, 64 in flight, 20,000 accounts",
-              "nobody falling behind, batches of 1,000, 20,000 customers", "20,000 customers"),
+    "large": ("batches of 1,000, from", "20,000 accounts", "single, 64 in flight, 20,000 accounts"),
+    "restarts": ("nobody falling behind, batches of 1,000, 20,000 customers",
+                 "the longest of all, 2,000 customers", "the longest of all, 20,000 customers"),
     "soak": ("minutes at half load", "most in the first half", "segmentation"),
     "peers": ("exact dedupe", "64 clients", "100 a request", "Kith / PostgreSQL"),
     "store": ("with checkpoints", "without checkpoints", "p99.9 of the journal's commit",
@@ -79,6 +80,10 @@ def more_customers_are_measured():
     bench("large", "--seconds", "0.2", "--customers", "2000")
 
 
+def restarts_are_measured():
+    bench("restarts", "--seconds", "0.2", "--customers", "2000")
+
+
 def memory_is_looked_at_over_time():
     bench("soak", "--seconds", "0.2", "--customers", "5000")
 
@@ -124,7 +129,7 @@ def a_part_of_the_page_is_replaced_and_the_others_stay():
 
 suite.main(every_figure_of_the_suite_is_measured, a_run_that_was_broken_off_is_gone_on_with,
            readers_beside_a_writer_are_measured, more_customers_are_measured,
-           memory_is_looked_at_over_time,
+           restarts_are_measured, memory_is_looked_at_over_time,
            postgres_does_the_same_work_where_it_is_installed, the_store_is_measured_alone,
            blocks_are_compressed_and_come_back, several_rounds_are_one_of_medians,
            a_part_of_the_page_is_replaced_and_the_others_stay)

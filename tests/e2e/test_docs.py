@@ -20,8 +20,9 @@ from suite import require
 ANSWER_S = 240
 # Lines that scripts/fresh tries, which is what calls this test too, or a test of their own.
 TRIED_ELSEWHERE = {"./run", "./test", "./test -R shell", "./test --long", "scripts/fresh",
-                   "bench/run", "bench/run --quick", "bench/readers", "bench/large", "bench/soak",
-                   "bench/peers", "bench/store", "bench/compression"}
+                   "bench/run", "bench/run --quick", "bench/readers", "bench/large",
+                   "bench/restarts", "bench/soak", "bench/peers", "bench/store",
+                   "bench/compression"}
 # Tests of their own, some of which take hours.
 TESTS = re.compile(r"tests/\w+/run\b")
 LANGUAGES = {"sh", "text", "python", "c", "yaml", "json"}
