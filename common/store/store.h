@@ -8,8 +8,9 @@
  *      LIMIT_CHECKPOINT_RECORDS a synced transaction; the last writes `closed {P, digest}`,
  *   3. merges the run into the tables, again in pieces; the last writes `checkpoint = P`,
  *      then the run is dropped.
- * After a crash a closed run is merged again, an open one is dropped; the state is then
- * exactly that of the newest P, and the caller evolves the later blocks.
+ * After a crash a closed run is read into memory and merged from its first record on, an open
+ * one is dropped; the state is then exactly that of the newest P, and the caller evolves the
+ * later blocks.
  * Permanent tables are not merged into the tables: their part of a run stays one, and runs
  * are merged with each other in the background (run_list.h, run_set.h).
  *
