@@ -205,7 +205,7 @@ def restarts(found, suite, customers):
 def everything_counted(found, suite, events):
     for service in SERVICES:
         suite.kill(service)
-    totals = suite.cli("report", "totals", as_json=True)
+    totals = suite.cli("report", "totals", "--wait", "1h", as_json=True)
     found.check(f"{events:,} events were acknowledged, and after kill -9 of every service the "
                 f"report has {totals['events']:,}", totals["events"] == events)
     verified = suite.cli("loyalty", "verify", as_json=True)
