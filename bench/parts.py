@@ -270,10 +270,11 @@ def half_load_watch(found, suite):
             for service, size in suite.anonymous_bytes().items():
                 samples[service].append(size)
         said = load.result()
+        behind = {service: one["lag"] for service, one in suite.status().items()}
     for service, sizes in samples.items():
         half = len(sizes) // 2
         found.soak.append({"service": service, "first": max(sizes[:half], default=0),
-                           "second": max(sizes[half:], default=0)})
+                           "second": max(sizes[half:], default=0), "behind": behind[service]})
     found.add(f"{options.minutes:g} minutes at half load: event sent to its acknowledgement",
               load=said["rate"], answer=said["answer"], seconds=said["seconds"])
     return said["items"]

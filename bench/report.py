@@ -122,10 +122,12 @@ def memory_rows(found):
 def soak_rows(found):
     for one in found["soak"]:
         yield (one["service"], size_text(one["first"]), size_text(one["second"]),
-               f"{one['second'] / max(1, one['first']) - 1:+.1%}")
+               f"{one['second'] / max(1, one['first']) - 1:+.1%}",
+               f"{one['behind']:,}" if "behind" in one else "not looked at")
 
 
-SOAK_HEAD = ("service", "most in the first half", "most in the second", "more")
+SOAK_HEAD = ("service", "most in the first half", "most in the second", "more",
+             "facts behind at the end")
 
 
 def restart_rows(found):
@@ -208,9 +210,12 @@ def costs_part(found):
     ]
 
 
-def rounds_text(options):
-    return "" if options.rounds == 1 else (f" Each number is the median of {options.rounds} "
-                                           "rounds, checkpoints are the fewest of any.")
+def rounds_text(options, found):
+    if options.rounds == 1:
+        return ""
+    counted = any(figure.get("checkpoints") for figure in found["figures"])
+    return (f" Each number is the median of {options.rounds} rounds"
+            f"{', checkpoints are the fewest of any' if counted else ''}.")
 
 
 def run_part(found, options, took_s):
@@ -218,7 +223,7 @@ def run_part(found, options, took_s):
     return [
         "## The suite", "",
         f"Measured by `bench/run`. {page.origin(took_s)} {options.customers:,} customers."
-        f"{rounds_text(options)}",
+        f"{rounds_text(options, found)}",
         "",
         "*Beside it*, measured in the same run: `kith-bench-limit` takes the same requests over "
         "TCP, unpacks them with protobuf-c into an arena, drops what it has seen by a hash in "
@@ -250,10 +255,10 @@ def readers_part(found, options, took_s):
     """The lines of bench/readers's."""
     return [
         "## Readers of a feed", "",
-        f"Measured by `bench/readers`. {page.origin(took_s)}{rounds_text(options)} Ingestion "
-        f"alone, events in batches of 100; its most is what it took in {options.seconds:g} s, and "
-        "each round measures the writer alone and then beside the reader, clients on the same "
-        "processors.", "",
+        f"Measured by `bench/readers`. {page.origin(took_s)}{rounds_text(options, found)} "
+        "Ingestion alone, events in batches of 100; its most is what it took in "
+        f"{options.seconds:g} s, and each round measures the writer alone and then beside the "
+        "reader, clients on the same processors.", "",
         *page.markdown(HEAD, rows(found)), "",
         *cpu_part(found),
     ]
@@ -288,6 +293,9 @@ def soak_part(found, options, took_s):
         f"services for {options.minutes:g} minutes at half of the rate at which they keep up, "
         "anonymous memory (`RssAnon`) looked at each second.", "",
         *page.markdown(SOAK_HEAD, soak_rows(found)), "",
+        "What grows with all that was ever taken are filters, 2 bytes for each id in ingestion, "
+        "each posting and each of its entries in loyalty; while runs are merged, twice that "
+        "([decision 8](decisions/0008-permanent-tables.md)).", "",
         *page.markdown(HEAD, rows(found)), "",
         *checks_part(found),
     ]

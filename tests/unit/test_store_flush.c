@@ -73,6 +73,52 @@ START_TEST(what_is_closed_in_between_is_old_or_new)
 }
 END_TEST
 
+/* As a crash leaves it: the run is closed, and none of it merged. */
+static void closed_run_leave(struct two_states *states)
+{
+    states->options.has_flush_thread = false;
+    bool is_left = false;
+    for (size_t steps = 1; !is_left; steps++) {
+        struct store *store = two_states_open_new(states);
+        struct journal_position position = position_of(2);
+        store_checkpoint_begin(store, &position);
+        steps_make(store, steps);
+        store_close(&store);
+        store = store_make(&states->options);
+        is_left = store_checkpoint_running(store);
+        store_close(&store);
+    }
+    states->options.has_flush_thread = true;
+}
+
+START_TEST(what_a_crash_left_to_merge_is_merged_by_the_thread)
+{
+    struct two_states *states = two_states_make("flush left");
+    closed_run_leave(states);
+    struct store *store = store_make(&states->options);
+    ck_assert(store_checkpoint_running(store));
+    struct model *model = &states->new;
+    struct view view = store_view(store);
+    /* The loop only looks, and works meanwhile: nobody else makes the pieces. */
+    while (store_checkpoint_running(store)) {
+        position_check(store_checkpoint(store), 2);
+        changes_draw(states, model, store, 1);
+        ck_assert_int_eq(store_checkpoint_step(store), STATUS_OK);
+        ck_assert_int_eq(store_turn_end(store), STATUS_OK);
+        model_check_some(&states->chance, model, &view);
+    }
+    checkpoint_make(store, 3);
+    store_close(&store);
+    store = store_make(&states->options);
+    ck_assert(!store_checkpoint_running(store));
+    position_check(store_checkpoint(store), 3);
+    view = store_view(store);
+    model_check(model, &view);
+    store_close(&store);
+    two_states_release(states);
+}
+END_TEST
+
 START_TEST(at_the_bound_of_memory_the_loop_waits_for_the_thread)
 {
     struct folder folder = folder_make();
@@ -133,6 +179,7 @@ int main(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, the_state_is_right_while_another_thread_writes_it);
     tcase_add_test(tcase, what_is_closed_in_between_is_old_or_new);
+    tcase_add_test(tcase, what_a_crash_left_to_merge_is_merged_by_the_thread);
     tcase_add_test(tcase, at_the_bound_of_memory_the_loop_waits_for_the_thread);
     tcase_add_test(tcase, a_piece_that_fails_is_told_to_the_loop);
     suite_add_tcase(suite, tcase);
