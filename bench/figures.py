@@ -59,7 +59,7 @@ class Round:
         self.figures = []
         self.restarts = []  # {customers, service, seconds, most, blocks}
         self.memory = []    # {suite, service, idle, loaded}
-        self.soak = []      # {service, first, second}: the most in each half of it
+        self.soak = []      # {service, first, second, behind}: the most in each half; facts
         self.disk = []      # {suite, service, journal, state}: bytes an event
         self.checks = []
         self.suite_rate = None  # of events through all services, once it is known
