@@ -1,10 +1,15 @@
 #include "common/base/bytes.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#ifdef __SANITIZE_ADDRESS__
+/* gcc brings the function, but no header that declares it. */
+void __sanitizer_purge_allocator(void);
+#endif
 
 /* Small enough for a key, so that most buffers of keys grow once. */
 #define BUFFER_CAPACITY_LEAST 64
@@ -164,4 +169,13 @@ void *memory_resize(void *memory, size_t size)
         memory_exhausted(size);
     }
     return resized;
+}
+
+void memory_give_back(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+    __sanitizer_purge_allocator(); /* it has an allocator of its own */
+#else
+    (void)malloc_trim(0);
+#endif
 }

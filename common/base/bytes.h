@@ -108,5 +108,8 @@ void *memory_allocate(size_t size);
  * knows where they all are. That is only a hint to the host. */
 void *memory_allocate_scattered(size_t size);
 void *memory_resize(void *memory, size_t size);
+/* What was freed, of all threads, goes back to the host: the allocator would keep what lies below
+ * something that still lives. Takes milliseconds where that is much. */
+void memory_give_back(void);
 
 #endif

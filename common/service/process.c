@@ -25,6 +25,8 @@
 #define EXIT_OUTCOME_UNKNOWN 75
 /* A stop takes 5 s at most, a checkpoint included. */
 #define EFFECTS_AWAIT_MS 3000
+/* A service that has waited for nine tenths of so long has time to give back memory. */
+#define REST_LOOK_MS 2000
 
 /* ---- where things lie */
 
@@ -168,6 +170,8 @@ struct server {
     void *service;
     struct process_peers peers;
     char endpoints[TRANSPORT_SERVER_COUNT][SUITE_ENDPOINT_BYTES];
+    int64_t rest_look_at_ms; /* monotonic */
+    int64_t waited_ms;       /* since it was last looked at */
 };
 
 static void server_metrics(void *context, struct buffer *out)
@@ -374,16 +378,39 @@ static bool stop_was_asked(const struct server *server)
     return read(server->signals, &info, sizeof info) == (ssize_t)sizeof info;
 }
 
+/* What a crowd of connections has left is hundreds of MB. */
+static void rest_consider(struct server *server, int64_t now_ms)
+{
+    if (now_ms < server->rest_look_at_ms) {
+        return;
+    }
+    int64_t looked_at_ms = server->rest_look_at_ms - REST_LOOK_MS;
+    if (server->waited_ms > (now_ms - looked_at_ms) / 10 * 9) {
+        memory_give_back();
+    }
+    server->rest_look_at_ms = now_ms + REST_LOOK_MS;
+    server->waited_ms = 0;
+}
+
+static void wait_for_work(struct server *server)
+{
+    int64_t wait_ms = shell_wait_ms(server->shell);
+    int64_t admin_ms = admin_wait_ms(server->admin);
+    wait_ms = admin_ms >= 0 && admin_ms < wait_ms ? admin_ms : wait_ms;
+    int64_t begun_ms = server->clock.monotonic_ms(server->clock.context);
+    server->transport.wait(server->transport.context, wait_ms);
+    int64_t now_ms = server->clock.monotonic_ms(server->clock.context);
+    server->waited_ms += now_ms - begun_ms;
+    rest_consider(server, now_ms);
+}
+
 static enum status loop(struct server *server)
 {
     enum status status = STATUS_OK;
     while (status == STATUS_OK && !stop_was_asked(server)) {
         status = shell_turn(server->shell);
         if (status == STATUS_OK) {
-            int64_t wait_ms = shell_wait_ms(server->shell);
-            int64_t admin_ms = admin_wait_ms(server->admin);
-            wait_ms = admin_ms >= 0 && admin_ms < wait_ms ? admin_ms : wait_ms;
-            server->transport.wait(server->transport.context, wait_ms);
+            wait_for_work(server);
             admin_step(server->admin);
         }
     }
