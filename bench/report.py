@@ -123,7 +123,7 @@ def soak_rows(found):
     for one in found["soak"]:
         yield (one["service"], size_text(one["first"]), size_text(one["second"]),
                f"{one['second'] / max(1, one['first']) - 1:+.1%}",
-               f"{one['behind']:,}" if "behind" in one else "not looked at")
+               f"{one['behind']:,}")
 
 
 SOAK_HEAD = ("service", "most in the first half", "most in the second", "more",
