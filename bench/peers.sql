@@ -1,5 +1,5 @@
 -- What Kith does with events and postings, as one would write it for PostgreSQL.
--- bench/peers runs this; :accounts is how many there are.
+-- bench/peers runs this; :accounts is how many there are, :known how many events.
 
 -- An event: its eight fields, numbered and dated as they come. The same fact is the same source
 -- and id, for ever.
@@ -16,6 +16,10 @@ create table event (
     channel text,
     primary key (source, id)
 );
+insert into event (source, id, type, customer, occurred_at_ms, amount_minor, currency, channel)
+select 'bench', 'known.' || lpad(n::text, 12, '0'), 'purchase', 'c' || lpad(n::text, 8, '0'),
+       1750000000000 + n, 1999, 'EUR', 'shop'
+from generate_series(1, :known) n;
 
 -- The ledger: a posting is two entries, and neither account may go below zero.
 create table account (
