@@ -107,8 +107,8 @@ static void age_key(int64_t issued_at_ms, struct hash128 key, uint8_t out[AGE_KE
     memcpy(out + 8, key.bytes, 16);
 }
 
-void ledger_request_put(const struct change *change, bool for_ever, struct hash128 key,
-                        const struct request_place *place)
+void ledger_request_put(const struct change *change, struct ledger_ages *ages, bool for_ever,
+                        struct hash128 key, const struct request_place *place)
 {
     uint8_t value[PLACE_VALUE_BYTES];
     value[0] = RECORD_VERSION;
@@ -122,6 +122,9 @@ void ledger_request_put(const struct change *change, bool for_ever, struct hash1
         uint8_t age[AGE_KEY_BYTES];
         age_key(place->issued_at_ms, key, age);
         change_put(change, SHELL_TABLE_REQUEST_AGE, span_of(age, sizeof age), span_of("", 0));
+        if (place->issued_at_ms < ages->from_ms) {
+            ages->from_ms = place->issued_at_ms;
+        }
     }
 }
 
@@ -158,18 +161,32 @@ static bool expire_collect(void *argument, struct span key, struct span value)
     return true;
 }
 
-void ledger_block_end(const struct change *change, int64_t now_ms, int64_t wall_ms)
+static void requests_expire(const struct change *change, struct ledger_ages *ages, int64_t wall_ms)
+{
+    struct expire expire = { .before_ms = wall_ms - LIMIT_REQUEST_AGE_MS };
+    uint8_t from[8];
+    be_time_put(from, ages->from_ms);
+    view_scan(&change->view, SHELL_TABLE_REQUEST_AGE, span_of(from, sizeof from), expire_collect,
+              &expire);
+    for (size_t i = 0; i < expire.count; i++) {
+        change_delete(change, SHELL_TABLE_REQUEST, span_of(expire.keys[i] + 8, 16));
+        change_delete(change, SHELL_TABLE_REQUEST_AGE, span_of(expire.keys[i], AGE_KEY_BYTES));
+    }
+    if (expire.count == EXPIRE_PER_BLOCK) {
+        ages->from_ms = be_time_get(expire.keys[EXPIRE_PER_BLOCK - 1]); /* more may stand there */
+    } else if (expire.before_ms > ages->from_ms) {
+        ages->from_ms = expire.before_ms;
+    }
+}
+
+void ledger_block_end(const struct change *change, struct ledger_ages *ages, int64_t now_ms,
+                      int64_t wall_ms)
 {
     uint8_t now[NOW_VALUE_BYTES] = { RECORD_VERSION };
     be_time_put(now + 1, now_ms);
     be_time_put(now + 9, wall_ms);
     change_put(change, SHELL_TABLE_NOW, span_of("", 0), span_of(now, sizeof now));
-    struct expire expire = { .before_ms = wall_ms - LIMIT_REQUEST_AGE_MS };
-    view_scan(&change->view, SHELL_TABLE_REQUEST_AGE, span_of("", 0), expire_collect, &expire);
-    for (size_t i = 0; i < expire.count; i++) {
-        change_delete(change, SHELL_TABLE_REQUEST, span_of(expire.keys[i] + 8, 16));
-        change_delete(change, SHELL_TABLE_REQUEST_AGE, span_of(expire.keys[i], AGE_KEY_BYTES));
-    }
+    requests_expire(change, ages, wall_ms);
 }
 
 /* Beside the service's now, which has the empty key. */

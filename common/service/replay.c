@@ -20,6 +20,7 @@ void replay_init(struct replay *replay, const struct service_definition *definit
                  struct store *store)
 {
     *replay = (struct replay){ .definition = definition, .service = service, .store = store };
+    replay->ages.from_ms = LIMIT_TIME_LEAST_MS;
     replay->learns_cause = ledger_learns_cause(definition);
     replay->position = store_checkpoint(store);
     arena_init(&replay->arena, (size_t)LIMIT_MESSAGE_BYTES * 64);
@@ -49,8 +50,8 @@ static bool entry_evolve(void *argument, const struct block_entry *entry)
                                        .block = evolve->block->header.number,
                                        .index = entry->outcome_index,
                                        .issued_at_ms = entry->outcome.issued_at_ms };
-        ledger_request_put(&evolve->change, definition->keeps_keys_for_ever, entry->outcome.key,
-                           &place);
+        ledger_request_put(&evolve->change, &evolve->replay->ages, definition->keeps_keys_for_ever,
+                           entry->outcome.key, &place);
         break;
     }
     case BLOCK_ENTRY_FOLDED:
@@ -90,7 +91,7 @@ static bool block_evolve(void *argument, const struct block *block)
     if (run->status != STATUS_OK) {
         return false;
     }
-    ledger_block_end(&evolve.change, now_ms, block->header.wall_ms);
+    ledger_block_end(&evolve.change, &replay->ages, now_ms, block->header.wall_ms);
     replay->position = block_position(block);
     replay->blocks += 1;
     run->status = checkpoint_as_needed(replay);

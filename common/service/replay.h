@@ -8,11 +8,19 @@
 #include "common/journal/journal.h"
 #include "common/service/service.h"
 
+/* Before this instant no request's age stands in the table; at first: LIMIT_TIME_LEAST_MS. What
+ * was dropped from there leaves marks until a checkpoint has merged them, and a scan from the
+ * table's beginning would pass all of them, block by block. Held beside the state, not in it. */
+struct ledger_ages {
+    int64_t from_ms;
+};
+
 struct replay {
     const struct service_definition *definition;
     void *service;
     struct store *store;
     struct arena arena;
+    struct ledger_ages ages;
     bool learns_cause;                /* as ledger_learns_cause says */
     struct journal_position position; /* after the newest block evolved */
     uint64_t blocks;

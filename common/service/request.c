@@ -183,7 +183,8 @@ static void outcome_keep(struct shell *shell, const struct request_header *heade
                                    .issued_at_ms = header->issued_at_ms };
     block_outcome_add(builder, &outcome);
     turn->outcomes_in_block += 1;
-    ledger_request_put(&shell->change, shell->definition->keeps_keys_for_ever, key, &place);
+    ledger_request_put(&shell->change, &shell->ages, shell->definition->keeps_keys_for_ever, key,
+                       &place);
     turn->outcomes[turn->outcome_count++] = (struct turn_outcome){
         .key = key,
         .outgoing = shell->outgoing_count - 1,

@@ -97,6 +97,7 @@ static struct shell *shell_allocate(const struct shell_options *options)
     shell->view = store_view(options->store);
     shell->change = store_change(options->store);
     shell->now_ms = LIMIT_TIME_LEAST_MS;
+    shell->ages.from_ms = LIMIT_TIME_LEAST_MS;
     arena_init(&shell->arena, (size_t)LIMIT_MESSAGE_BYTES * 64);
     buffer_init(&shell->scratch_header, LIMIT_HEADER_BYTES * 2);
     buffer_init(&shell->scratch_body, LIMIT_BODY_BYTES);

@@ -18,6 +18,7 @@
 #include "common/base/limits.h"
 #include "common/feed/feed_producer.h"
 #include "common/feed/feed_reader.h"
+#include "common/service/replay.h"
 #include "common/service/shell.h"
 
 /* A turn of LIMIT_TURN_BYTES of input makes at most about three times as many bytes of
@@ -107,9 +108,11 @@ struct space {
     const char *full; /* why no command is decided; NULL: there is room */
     bool stops;       /* not even what feeds and time bring: what is reserved must last */
     bool is_tight;    /* small turns, early checkpoints */
+    bool journal_is_tight;
     int64_t check_at_ms;
     /* Of the store, which is not looked at in each turn. */
     bool store_is_full;
+    bool store_is_tight;
     int64_t store_look_at_ms;
     size_t memory_bytes; /* the least since the last look */
 };
@@ -120,6 +123,7 @@ struct shell {
     void *service;
     struct view view;
     struct change change;
+    struct ledger_ages ages;
     int64_t now_ms;  /* the service's now */
     int64_t wall_ms; /* the newest wall time of a turn; never goes back */
     struct turn turn;
@@ -170,11 +174,12 @@ bool ledger_cursor_get(const struct view *view, const struct feed_name *feed,
 /* A record of the cursor table. False: not one. */
 bool ledger_cursor_decode(struct span key, struct span value, struct feed_name *feed,
                           struct feed_cursor *cursor);
-void ledger_request_put(const struct change *change, bool for_ever, struct hash128 key,
-                        const struct request_place *place);
+void ledger_request_put(const struct change *change, struct ledger_ages *ages, bool for_ever,
+                        struct hash128 key, const struct request_place *place);
 bool ledger_request_get(const struct view *view, struct hash128 key, struct request_place *place);
 /* At the end of a block: the service's now, the wall time, and keys that are too old at it. */
-void ledger_block_end(const struct change *change, int64_t now_ms, int64_t wall_ms);
+void ledger_block_end(const struct change *change, struct ledger_ages *ages, int64_t now_ms,
+                      int64_t wall_ms);
 /* As of the newest block: the service's now and the newest wall time. */
 bool ledger_now_get(const struct view *view, int64_t *now_ms, int64_t *wall_ms);
 /* A service that reads feeds, but not ingestion's, knows the newest cause from its own facts. */

@@ -31,7 +31,7 @@ static void block_close(struct turn *turn)
 {
     struct shell *shell = turn->shell;
     struct block *block = &turn->blocks[turn->block_count];
-    ledger_block_end(&shell->change, shell->now_ms, turn->wall_ms);
+    ledger_block_end(&shell->change, &shell->ages, shell->now_ms, turn->wall_ms);
     block_seal(&turn->builders[turn->block_count], &turn->position, shell->now_ms, block);
     turn->position = block_position(block);
     turn->block_count += 1;
@@ -108,7 +108,7 @@ void turn_seal(struct turn *turn)
         block_close(turn);
     }
     if (shell->options.journal == NULL) {
-        ledger_block_end(&shell->change, shell->now_ms, turn->wall_ms);
+        ledger_block_end(&shell->change, &shell->ages, shell->now_ms, turn->wall_ms);
     }
 }
 
