@@ -7,10 +7,10 @@
  *
  *   disk_reserve_bytes are not left, or a map is at 80 %
  *           no new commands; feeds are folded and time passes
- *   what must be ahead of a store cannot be reserved
+ *   what must be ahead of a store cannot be reserved, or a map ends there
  *           nothing that writes but the checkpoint of what is in memory; questions are answered
  *
- * Both end by themselves when there is room.
+ * Both end by themselves when there is room; a map gets it when it is made larger.
  */
 #include "common/service/shell_internal.h"
 
@@ -44,7 +44,20 @@ static bool is_nearly_full(size_t used_bytes, size_t map_bytes)
     return used_bytes / 4 >= map_bytes / 5;
 }
 
-static bool journal_look(const struct shell *shell, bool *is_full)
+/* It ends within `bytes`. A small map has no room for what a large one keeps free. */
+static bool ends_within(size_t used_bytes, size_t map_bytes, size_t bytes, size_t share)
+{
+    size_t bound = bytes < map_bytes / share ? bytes : map_bytes / share;
+    return used_bytes + bound > map_bytes;
+}
+
+static bool is_tight_map(size_t used_bytes, size_t map_bytes)
+{
+    return ends_within(used_bytes, map_bytes, LIMIT_DISK_TIGHT_BYTES, 2);
+}
+
+/* True: what must be ahead of it is reserved. */
+static bool journal_look(struct shell *shell, bool *is_full)
 {
     size_t used = 0;
     size_t map = 0;
@@ -53,7 +66,9 @@ static bool journal_look(const struct shell *shell, bool *is_full)
     }
     journal_space(shell->options.journal, &used, &map);
     *is_full = is_nearly_full(used, map);
-    return journal_reserve(shell->options.journal, JOURNAL_AHEAD_BYTES) == STATUS_OK;
+    shell->space.journal_is_tight = is_tight_map(used, map);
+    return !ends_within(used, map, JOURNAL_AHEAD_BYTES, 8) &&
+           journal_reserve(shell->options.journal, JOURNAL_AHEAD_BYTES) == STATUS_OK;
 }
 
 static bool store_look_is_due(struct shell *shell, int64_t now_ms)
@@ -67,7 +82,7 @@ static bool store_look_is_due(struct shell *shell, int64_t now_ms)
            memory > space->memory_bytes + STORE_LOOK_BYTES;
 }
 
-/* True: what must be ahead of it is reserved. */
+/* The same, if it is time to look. */
 static bool store_look(struct shell *shell, int64_t now_ms)
 {
     struct space *space = &shell->space;
@@ -81,6 +96,7 @@ static bool store_look(struct shell *shell, int64_t now_ms)
     space->memory_bytes = store_memory_bytes(store);
     store_space(store, &used, &map);
     space->store_is_full = is_nearly_full(used, map);
+    space->store_is_tight = is_tight_map(used, map);
     return store_reserve(store, MEMORY_AHEAD_BYTES + STORE_LOOK_BYTES) == STATUS_OK;
 }
 
@@ -96,14 +112,15 @@ void space_check(struct shell *shell)
     /* Who only rebuilds a state takes no commands. */
     bool is_low =
         shell->options.stop_at == NULL && free_bytes < shell->options.limits->disk_reserve_bytes;
-    space->is_tight = free_bytes < LIMIT_DISK_TIGHT_BYTES;
     bool journal_is_full = false;
     bool is_reserved = journal_look(shell, &journal_is_full);
     is_reserved = store_look(shell, now) && is_reserved;
+    bool map_is_tight = space->journal_is_tight || space->store_is_tight;
+    space->is_tight = map_is_tight || free_bytes < LIMIT_DISK_TIGHT_BYTES;
     space->stops = !is_reserved;
     space->full = NULL;
     if (is_low || space->stops) {
-        space->full = disk_is_full;
+        space->full = !is_low && map_is_tight ? map_is_full : disk_is_full;
     } else if (journal_is_full || space->store_is_full) {
         space->full = map_is_full;
     }

@@ -99,7 +99,7 @@ MUST_USE enum status store_checkpoint_whole(struct store *store,
                                             const struct journal_position *position);
 
 /* Makes sure that a checkpoint of all that is in memory, and of `more` bytes that may come to
- * it, finds room on the disk, whatever others write there. Between turns only.
+ * it, finds room on the disk, whatever others write there, and in the map. Between turns only.
  *   STATUS_LIMIT     there is none
  *   STATUS_INTERNAL  the host says no */
 MUST_USE enum status store_reserve(struct store *store, size_t more);

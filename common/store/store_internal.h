@@ -51,6 +51,8 @@ struct store {
     atomic_bool data_has_permanent;
     struct run_list *list; /* what the loop reads; NULL: no table is permanent */
     uint64_t reserved_to;  /* the disk has room for the file up to here */
+    /* From the loop to whoever writes the file: the map nears its end. */
+    atomic_bool map_is_tight;
     uint64_t touched;
     unsigned scans; /* running, one within the other */
 };
@@ -103,7 +105,7 @@ MUST_USE enum status store_flush_status(struct store *store);
 /* Waits until it has made `pieces` more or is done, at most FLUSH_WAIT_MS; then how it is:
  * `is_done` becomes true once all of the checkpoint is in the file. */
 MUST_USE enum status store_flush_look(struct store *store, unsigned pieces, bool *is_done);
-/* Records of the next piece that merges: few while the disk is tight. */
+/* Records of the next piece that merges: few while the disk or the map is tight. */
 size_t store_merge_records(const struct store *store);
 /* For whoever writes the file: disk and map have room for all that the merge of runs writes
  * that is under way or would be the next. */

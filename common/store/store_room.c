@@ -2,7 +2,8 @@
  * Room on the disk for the checkpoints to come. What a checkpoint of M bytes of memory, merged
  * in pieces that change D bytes of pages each, takes of the file's free pages and its end:
  *
- *   the run, the data's growth   M together (measured: 0.75 to 1.0), and half of it for luck
+ *   the run, the data's growth   2.5 M together (measured: 0.75 to 1.0 with values of 100 bytes,
+ *                                2.4 with values of 1,000, of which a page holds three)
  *   pages at work                3 D: LMDB never writes over a page that is in use, and those
  *                                that a commit frees can be taken by the one after the next
  *
@@ -12,7 +13,8 @@
  * after each start.
  *
  * Records that are merged may each lie on a page of its own, so D is that of small pieces: a
- * disk that is not tight has room for large ones anyway, and a tight one gets small ones.
+ * disk that is not tight has room for large ones anyway, and a tight one gets small ones. So does
+ * a map that nears its end.
  */
 #include "common/base/disk.h"
 #include "common/store/store_internal.h"
@@ -23,6 +25,10 @@
 /* Beside its records a piece changes pages above them, lists of free pages and meta. */
 #define PIECE_PAGES (MERGE_RECORDS_TIGHT + MERGE_RECORDS_TIGHT / 2 + 16)
 #define PIECES_AT_WORK 3
+/* What a map has left is little, or too little for what memory holds: no more than one part of so
+ * many, since a small map has no room for what a large one keeps free. */
+#define MAP_TIGHT_SHARE 2
+#define MAP_REST_SHARE 4
 /* Reserved beyond what is needed, so that not every turn asks the disk. */
 #define RESERVE_STEP_BYTES ((size_t)256 * 1024)
 
@@ -42,7 +48,8 @@ static size_t least(size_t a, size_t b)
 size_t store_merge_records(const struct store *store)
 {
     size_t records = store->options.checkpoint_records;
-    return disk_is_tight(file_of(store)) ? least(records, MERGE_RECORDS_TIGHT) : records;
+    bool is_tight = atomic_load(&store->map_is_tight) || disk_is_tight(file_of(store));
+    return is_tight ? least(records, MERGE_RECORDS_TIGHT) : records;
 }
 
 uint64_t store_disk_free_bytes(const struct store *store)
@@ -90,8 +97,12 @@ enum status store_reserve(struct store *store, size_t more)
     size_t end = (info.me_last_pgno + 1) * stat.ms_psize;
     size_t unused = end > used ? end - used : 0;
     size_t memory = store_memory_bytes(store) + more;
-    size_t needed = memory + memory / 2 + (size_t)PIECES_AT_WORK * PIECE_PAGES * stat.ms_psize;
-    /* A map that is nearly full never asks for more than its rest. */
+    size_t needed = 2 * memory + memory / 2 + (size_t)PIECES_AT_WORK * PIECE_PAGES * stat.ms_psize;
+    size_t rest = map - least(used, map);
+    atomic_store(&store->map_is_tight, rest < least(LIMIT_DISK_TIGHT_BYTES, map / MAP_TIGHT_SHARE));
+    if (rest < least(needed, map / MAP_REST_SHARE)) {
+        return STATUS_LIMIT;
+    }
     size_t most = map > end ? map - end : 0;
     needed = least(needed > unused ? needed - unused : 0, most);
     if (end + needed <= store->reserved_to) {
