@@ -172,6 +172,7 @@ struct server {
     char endpoints[TRANSPORT_SERVER_COUNT][SUITE_ENDPOINT_BYTES];
     int64_t rest_look_at_ms; /* monotonic */
     int64_t waited_ms;       /* since it was last looked at */
+    bool has_worked;         /* since it last gave back memory */
 };
 
 static void server_metrics(void *context, struct buffer *out)
@@ -378,15 +379,17 @@ static bool stop_was_asked(const struct server *server)
     return read(server->signals, &info, sizeof info) == (ssize_t)sizeof info;
 }
 
-/* What a crowd of connections has left is hundreds of MB. */
+/* What a crowd of connections has left is hundreds of MB. It goes back when there is time: waits
+ * end at the next look, so that nobody who asks then finds the loop at it. */
 static void rest_consider(struct server *server, int64_t now_ms)
 {
     if (now_ms < server->rest_look_at_ms) {
         return;
     }
     int64_t looked_at_ms = server->rest_look_at_ms - REST_LOOK_MS;
-    if (server->waited_ms > (now_ms - looked_at_ms) / 10 * 9) {
+    if (server->has_worked && server->waited_ms > (now_ms - looked_at_ms) / 10 * 9) {
         memory_give_back();
+        server->has_worked = false;
     }
     server->rest_look_at_ms = now_ms + REST_LOOK_MS;
     server->waited_ms = 0;
@@ -394,13 +397,16 @@ static void rest_consider(struct server *server, int64_t now_ms)
 
 static void wait_for_work(struct server *server)
 {
+    int64_t begun_ms = server->clock.monotonic_ms(server->clock.context);
     int64_t wait_ms = shell_wait_ms(server->shell);
     int64_t admin_ms = admin_wait_ms(server->admin);
+    int64_t look_ms = server->rest_look_at_ms > begun_ms ? server->rest_look_at_ms - begun_ms : 0;
     wait_ms = admin_ms >= 0 && admin_ms < wait_ms ? admin_ms : wait_ms;
-    int64_t begun_ms = server->clock.monotonic_ms(server->clock.context);
+    wait_ms = server->has_worked && look_ms < wait_ms ? look_ms : wait_ms;
     server->transport.wait(server->transport.context, wait_ms);
     int64_t now_ms = server->clock.monotonic_ms(server->clock.context);
     server->waited_ms += now_ms - begun_ms;
+    server->has_worked = server->has_worked || wait_ms == 0 || now_ms - begun_ms < wait_ms;
     rest_consider(server, now_ms);
 }
 

@@ -98,8 +98,11 @@ def a_crowd_of_connections_holds_nobody_up():
         kith.start_all()
         kith.ingest_batch(1)
         feeds.settle(kith)
+        pid = kith.pid("ingestion")
+        files = descriptors(pid)
         with connected(kith, "ingestion", "cmd", CONNECTIONS // 2, True):
             pass  # the sanitizer's lists grow with the first ones, for good
+        wait_until(lambda: descriptors(pid) <= files + 8, what="the first ones are gone")
         watch, number, longest = Watch(kith), 2, 0
         for kind, greets in itertools.product(("cmd", "feed"), (False, True)):
             with connected(kith, "ingestion", kind, CONNECTIONS, greets):
