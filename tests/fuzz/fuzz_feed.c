@@ -1,5 +1,5 @@
 /* link: common_feed kith_proto */
-/* covers: common/feed/feed_reader.c */
+/* covers: common/feed/feed_reader.c common/feed/feed_reply.c */
 /*
  * Replies to Fetch from any bytes, and from a producer who lies: whatever comes, the reader
  * hands out facts one after the other, each behind the one before, or stands still and says why.
