@@ -61,7 +61,7 @@ static void lap_ask(struct keeper *keeper, struct keeper_reader *reader, uint64_
     for (size_t i = 0; i < keeper->count; i++) {
         position_put(&writer, keeper->readers[i].name, keeper->readers[i].end);
     }
-    field_put_unsigned(&writer, WAIT_TIMEOUT, LIMIT_FETCH_WAIT_MS);
+    field_put_unsigned(&writer, WAIT_TIMEOUT, LIMIT_PARKED_MS);
     assert(writer.size <= sizeof bytes);
     if (!channel_ask(&reader->channel, "feed.Wait", lap, span_of(bytes, writer.size))) {
         bench_fail("%s takes no requests", reader->name);

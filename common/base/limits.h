@@ -33,7 +33,9 @@
 #define LIMIT_IN_FLIGHT 32
 /* Fetches and Waits that a service keeps until there is something to send. */
 #define LIMIT_PARKED 4096
-#define LIMIT_FETCH_WAIT_MS 30000
+/* The longest that one of them is kept, and of the questions below: who asked may be gone, and
+ * the place is another's. */
+#define LIMIT_PARKED_MS 30000
 /* Questions that a service keeps until their answer is known, by number and by size of one. */
 #define LIMIT_PARKED_QUESTIONS 1024
 #define LIMIT_PARKED_BODY_BYTES 256

@@ -410,7 +410,7 @@ static void park(struct feed_producer *producer, const struct parked *parked)
 
 static int64_t deadline_of(int64_t monotonic_ms, uint32_t wait_ms)
 {
-    return monotonic_ms + (wait_ms > LIMIT_FETCH_WAIT_MS ? LIMIT_FETCH_WAIT_MS : (int64_t)wait_ms);
+    return monotonic_ms + (wait_ms > LIMIT_PARKED_MS ? LIMIT_PARKED_MS : (int64_t)wait_ms);
 }
 
 static enum status fetch_check(const struct feed_producer *producer,

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* The reply must be back before the asker gives up: this much earlier than its timeout, but
- * not before half of it. */
+ * not before half of it. Whoever waits for longer than LIMIT_PARKED_MS asks again. */
 #define REPLY_MARGIN_MS 250
 
 struct parked {
@@ -45,6 +45,14 @@ static int64_t monotonic_now(const struct shell *shell)
     return shell->options.clock.monotonic_ms(shell->options.clock.context);
 }
 
+/* How long a question is kept whose asker waits for so long. */
+static int64_t kept_ms(int64_t timeout_ms)
+{
+    int64_t margin_ms = timeout_ms / 2 < REPLY_MARGIN_MS ? timeout_ms / 2 : REPLY_MARGIN_MS;
+    int64_t left_ms = timeout_ms - margin_ms;
+    return left_ms < LIMIT_PARKED_MS ? left_ms : LIMIT_PARKED_MS;
+}
+
 void question_answer(struct shell *shell, const struct message *message,
                      const struct request_header *header, const struct service_method *method)
 {
@@ -57,8 +65,7 @@ void question_answer(struct shell *shell, const struct message *message,
         return;
     }
     shell->outgoing_count -= 1; /* not the last word: it is not sent */
-    int64_t margin_ms = timeout_ms / 2 < REPLY_MARGIN_MS ? timeout_ms / 2 : REPLY_MARGIN_MS;
-    asked.until_ms = monotonic_now(shell) + timeout_ms - margin_ms;
+    asked.until_ms = monotonic_now(shell) + kept_ms(timeout_ms);
     asked.size = message->body.size;
     if (asked.size > 0) {
         memcpy(asked.body, message->body.data, asked.size);

@@ -76,7 +76,7 @@ struct reply {
     struct refusal *refusal;
     /* Questions only, set with STATUS_OK: this is not the last word. The shell keeps the
      * question and asks again after each turn that changed something; when its timeout_ms is
-     * nearly over, it sends what it has. */
+     * nearly over, or LIMIT_PARKED_MS are, it sends what it has. */
     bool is_early;
 };
 

@@ -15,7 +15,7 @@
 struct request_header {
     uint64_t request_id;
     char method[WIRE_METHOD_BYTES];
-    uint32_t timeout_ms; /* 0: none */
+    uint32_t timeout_ms; /* 0: none; no question is kept for longer than LIMIT_PARKED_MS */
     char key[72];        /* empty: none */
     size_t key_size;
     int64_t issued_at_ms;

@@ -399,13 +399,16 @@ def the_examples_do_what_they_say():
 
 
 def a_triggered_message_is_waited_for():
-    """Against a campaign service that is none: pending at first, then suppressed."""
+    """Against a campaign service that is none: pending at first, also when it is asked for the
+    first time what became of it, then suppressed."""
     def campaign(header, body):
         pending = campaign_pb2.DispatchReply(dispatch=bytes(16), state=0)
         if header.method == "campaign.Trigger":
             asked = campaign_pb2.TriggerRequest.FromString(body)
             return replied(header, pending, code=0 if asked.campaign == "hello" else 5)
-        require(not header.key and header.timeout_ms > 5000, "a question that is parked")
+        require(not header.key and 5000 < header.timeout_ms <= 30000, "a question that is parked")
+        if [one.method for one, _ in came].count("campaign.Dispatch") == 1:
+            return replied(header, pending)
         return replied(header, campaign_pb2.DispatchReply(
             dispatch=bytes(16), state=campaign_pb2.DISPATCH_IS_SUPPRESSED, detail="1 in 7 days",
             reason=campaign_pb2.SUPPRESSED_CAP_REACHED))
@@ -420,6 +423,21 @@ def a_triggered_message_is_waited_for():
         with kith.Client(run.parent) as client:
             require(client.trigger("hello", "c0", wait=False).state == "pending", "not waited for")
             refused(kith.Refused, lambda: client.trigger("bye", "c0"), "NOT_FOUND")
+
+
+def who_waits_for_longer_than_a_wait_is_kept_asks_again():
+    def loyalty(header, body):
+        require(feed_pb2.WaitRequest.FromString(body).timeout_ms == 30000, "as long as it is kept")
+        reply = feed_pb2.WaitReply(reached=len(came) > 1)
+        reply.end.seq = 1
+        return replied(header, reply)
+
+    with fake(loyalty) as (endpoint, came):
+        run = Path(endpoint[len("ipc://"):]).parent / "run"
+        run.mkdir()
+        os.link(endpoint[len("ipc://"):], run / "loyalty-0.feed")
+        with kith.Client(run.parent) as client:
+            require(client.wait("loyalty", "ingestion", 1, timeout=60.0), "it is asked again")
 
 
 def the_installed_package_is_whole():
@@ -549,6 +567,7 @@ suite.main(
     a_suite_that_is_not_there_is_said,
     the_examples_do_what_they_say,
     a_triggered_message_is_waited_for,
+    who_waits_for_longer_than_a_wait_is_kept_asks_again,
     the_installed_package_is_whole,
     a_subscriber_that_is_killed_keeps_each_posting_once,
 )

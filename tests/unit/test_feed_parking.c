@@ -53,7 +53,7 @@ START_TEST(no_fetch_is_parked_longer_than_the_bound)
     struct fixture fixture;
     fixture_begin(&fixture, true);
     (void)fetch(&fixture, &(struct want){ .wait_ms = UINT32_MAX });
-    ck_assert_int_eq(feed_producer_deadline(fixture.producer), START_MS + LIMIT_FETCH_WAIT_MS);
+    ck_assert_int_eq(feed_producer_deadline(fixture.producer), START_MS + LIMIT_PARKED_MS);
     fixture_end(&fixture);
 }
 END_TEST

@@ -104,6 +104,41 @@ START_TEST(one_question_more_than_the_bound_is_answered_at_once)
 }
 END_TEST
 
+START_TEST(who_went_away_does_not_hold_the_places_for_ever)
+{
+    bench.client.timeout_ms = UINT32_MAX;
+    for (size_t i = 0; i < LIMIT_PARKED_QUESTIONS; i++) {
+        (void)ask_until("anna", 5);
+        toy_node_turn(&bench.node);
+    }
+    toy_client_close(&bench.client);
+    toy_client_open(&bench.client, bench.network, &bench.clock, "another", "loyalty");
+    bench.client.timeout_ms = TIMEOUT_MS;
+    bench.clock.monotonic_ms += (int64_t)3600 * 1000;
+    toy_node_settle(&bench.node);
+    (void)ask_until("anna", 5);
+    toy_node_settle(&bench.node);
+    ck_assert(!hear(&bench).is_there);
+}
+END_TEST
+
+START_TEST(a_longer_time_is_cut_down_to_the_bound)
+{
+    bench.client.timeout_ms = LIMIT_PARKED_MS + 251;
+    uint64_t asked = ask_until("anna", 5);
+    toy_node_settle(&bench.node);
+    bench.clock.monotonic_ms += LIMIT_PARKED_MS - 1;
+    toy_node_settle(&bench.node);
+    ck_assert(!hear(&bench).is_there);
+    bench.clock.monotonic_ms += 1;
+    ck_assert_int_eq(shell_wait_ms(bench.node.shell), 0);
+    struct said said = turn(&bench);
+    ck_assert_uint_eq(said.request_id, asked);
+    ck_assert_int_eq(said.status, STATUS_OK);
+    ck_assert_int_eq(said.sum, 0);
+}
+END_TEST
+
 /* Asks in a body of so many bytes. True: an answer came at once. */
 static bool is_answered_at_once(size_t size)
 {
@@ -146,6 +181,8 @@ int main(void)
     tcase_add_test(tcase, when_the_time_is_nearly_over_what_is_known_is_sent);
     tcase_add_test(tcase, without_a_timeout_nothing_is_kept);
     tcase_add_test(tcase, one_question_more_than_the_bound_is_answered_at_once);
+    tcase_add_test(tcase, who_went_away_does_not_hold_the_places_for_ever);
+    tcase_add_test(tcase, a_longer_time_is_cut_down_to_the_bound);
     tcase_add_test(tcase, a_question_that_is_too_long_is_not_kept);
     tcase_add_test(tcase, questions_that_wait_end_with_the_service);
     suite_add_tcase(suite, tcase);

@@ -25,7 +25,8 @@ WAIT_MOST_S = 8.0
 # Between an attempt that failed at once and the next.
 PAUSE_FIRST_S = 0.02
 PAUSE_MOST_S = 1.0
-# A Fetch is parked for so long; an answer to it that is later by PARKED_LATE_S will not come.
+# What is kept back is kept for so long at most, and who waits for longer asks again; an answer
+# that is later by PARKED_LATE_S will not come.
 PARKED_MS = 30000
 PARKED_LATE_S = 5.0
 
@@ -297,8 +298,16 @@ class Client:
         request = campaign_pb2.DispatchRequest(dispatch=dispatch)
         connection = self._connection("campaign", shard, "cmd")
         header = wire_pb2.RequestHeader(method="campaign.Dispatch")
-        answer = self._converse(connection, header, request, timeout, timeout)
-        return _decision(decode(campaign_pb2.DispatchReply, answer.body))
+        end = time.monotonic() + timeout
+        left = timeout
+        while True:
+            answer = self._converse(connection, header, request, left, min(left, PARKED_MS / 1000))
+            decision = _decision(decode(campaign_pb2.DispatchReply, answer.body))
+            left = end - time.monotonic()
+            if decision.state != "pending" or left < WAIT_FIRST_S:
+                return decision
+            time.sleep(PAUSE_FIRST_S)  # a service that has no place free answers at once
+            left -= PAUSE_FIRST_S
 
     # -- every service
 
@@ -325,16 +334,21 @@ class Client:
         """Until `service` has taken in `feed` up to `seq`: what it answers then includes that.
         False when the time was over."""
         timeout = self._timeout if timeout is None else timeout
-        request = feed_pb2.WaitRequest(timeout_ms=int(timeout * 1000))
+        request = feed_pb2.WaitRequest()
         request.positions.add(feed=feed, shard=feed_shard, seq=seq)
         connection = self._connection(service, shard, "feed")
         header = wire_pb2.RequestHeader(method="feed.Wait")
-        answer = self._converse(
-            connection, header, request, timeout + PARKED_LATE_S, timeout + PARKED_LATE_S
-        )
-        reply = decode(feed_pb2.WaitReply, answer.body)
-        require(reply, "end", "reached")
-        return reply.reached
+        end = time.monotonic() + timeout
+        left = timeout
+        while True:
+            request.timeout_ms = min(PARKED_MS, max(0, int(left * 1000)))
+            parked_s = request.timeout_ms / 1000 + PARKED_LATE_S
+            answer = self._converse(connection, header, request, left + PARKED_LATE_S, parked_s)
+            reply = decode(feed_pb2.WaitReply, answer.body)
+            require(reply, "end", "reached")
+            left = end - time.monotonic()
+            if reply.reached or left <= 0:
+                return reply.reached
 
     # -- feeds
 
