@@ -14,6 +14,7 @@
 #define CURSOR_KEY_BYTES 28
 #define CURSOR_VALUE_BYTES (1 + 4 * 8 + 32)
 #define PLACE_VALUE_BYTES (1 + 16 + 8 + 8 + 4 + 8)
+#define REPLY_AT (PLACE_VALUE_BYTES + 2)
 #define AGE_KEY_BYTES (8 + 16)
 #define NOW_VALUE_BYTES (1 + 8 + 8)
 /* Old keys dropped per block: more than a block can add, so the table cannot outgrow. */
@@ -107,17 +108,51 @@ static void age_key(int64_t issued_at_ms, struct hash128 key, uint8_t out[AGE_KE
     memcpy(out + 8, key.bytes, 16);
 }
 
+/* Behind the place: the size of the header (2 bytes), the header, the body. Without a journal
+ * there are the shell's own commands only, and their replies are short (asserted). */
+static size_t reply_put(uint8_t value[LIMIT_STATE_VALUE_BYTES], const struct request_place *place)
+{
+    struct span header = place->reply_header;
+    struct span body = place->reply_body;
+    if (header.size == 0) {
+        return PLACE_VALUE_BYTES;
+    }
+    assert(REPLY_AT + header.size + body.size <= LIMIT_STATE_VALUE_BYTES);
+    be16_put(value + PLACE_VALUE_BYTES, (uint16_t)header.size);
+    memcpy(value + REPLY_AT, header.data, header.size);
+    if (body.size > 0) {
+        memcpy(value + REPLY_AT + header.size, body.data, body.size);
+    }
+    return REPLY_AT + header.size + body.size;
+}
+
+static void reply_get(struct span value, struct request_place *place)
+{
+    place->reply_header = span_of(NULL, 0);
+    place->reply_body = span_of(NULL, 0);
+    if (value.size == PLACE_VALUE_BYTES) {
+        return;
+    }
+    assert(value.size > REPLY_AT);
+    size_t header_size = be16_get(value.data + PLACE_VALUE_BYTES);
+    assert(header_size > 0 && header_size <= value.size - REPLY_AT);
+    const uint8_t *body = value.data + REPLY_AT + header_size;
+    place->reply_header = span_of(value.data + REPLY_AT, header_size);
+    place->reply_body = span_of(body, value.size - REPLY_AT - header_size);
+}
+
 void ledger_request_put(const struct change *change, struct ledger_ages *ages, bool for_ever,
                         struct hash128 key, const struct request_place *place)
 {
-    uint8_t value[PLACE_VALUE_BYTES];
+    uint8_t value[LIMIT_STATE_VALUE_BYTES];
     value[0] = RECORD_VERSION;
     memcpy(value + 1, place->body_hash.bytes, 16);
     be64_put(value + 17, place->first_seq);
     be64_put(value + 25, place->block);
     be32_put(value + 33, place->index);
     be_time_put(value + 37, place->issued_at_ms);
-    change_put(change, SHELL_TABLE_REQUEST, span_of(key.bytes, 16), span_of(value, sizeof value));
+    size_t size = reply_put(value, place);
+    change_put(change, SHELL_TABLE_REQUEST, span_of(key.bytes, 16), span_of(value, size));
     if (!for_ever) {
         uint8_t age[AGE_KEY_BYTES];
         age_key(place->issued_at_ms, key, age);
@@ -134,12 +169,13 @@ bool ledger_request_get(const struct view *view, struct hash128 key, struct requ
     if (!view_get(view, SHELL_TABLE_REQUEST, span_of(key.bytes, 16), &value)) {
         return false;
     }
-    assert(value.size == PLACE_VALUE_BYTES && value.data[0] == RECORD_VERSION);
+    assert(value.size >= PLACE_VALUE_BYTES && value.data[0] == RECORD_VERSION);
     memcpy(place->body_hash.bytes, value.data + 1, 16);
     place->first_seq = be64_get(value.data + 17);
     place->block = be64_get(value.data + 25);
     place->index = be32_get(value.data + 33);
     place->issued_at_ms = be_time_get(value.data + 37);
+    reply_get(value, place);
     return true;
 }
 

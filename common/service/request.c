@@ -10,19 +10,21 @@ static struct outgoing *outgoing_next(struct shell *shell, const struct route *r
     assert(shell->outgoing_count < LIMIT_TURN_REQUESTS);
     struct outgoing *out = &shell->outgoing[shell->outgoing_count++];
     out->route = *route;
+    out->checkpoint = 0;
     buffer_clear(&out->header);
     buffer_clear(&out->body);
     return out;
 }
 
-static void refusal_reply(struct shell *shell, const struct route *route, uint64_t request_id,
-                          const struct refusal *refusal)
+static struct outgoing *refusal_reply(struct shell *shell, const struct route *route,
+                                      uint64_t request_id, const struct refusal *refusal)
 {
     assert(refusal->status != STATUS_OK);
     struct outgoing *out = outgoing_next(shell, route);
     struct reply_header reply = { .request_id = request_id, .refusal = *refusal };
     reply_header_encode(&reply, &out->header);
     shell->counters.refused += 1;
+    return out;
 }
 
 static const struct service_method *method_find(const struct shell *shell, const char *name)
@@ -43,10 +45,25 @@ static struct hash128 body_hash_of(const struct request_header *header, struct s
 
 /* ---- retries */
 
-struct stored {
-    struct shell *shell;
+struct asked {
     const struct route *route;
     uint64_t request_id;
+};
+
+/* What was answered before, to whoever asks again. */
+static struct outgoing *reply_again(struct shell *shell, const struct asked *asked,
+                                    struct span header, struct span body)
+{
+    struct outgoing *out = outgoing_next(shell, asked->route);
+    reply_header_compose(header, asked->request_id, &out->header);
+    enum status status = buffer_append(&out->body, body);
+    assert(status == STATUS_OK); /* it fitted when it was made */
+    return out;
+}
+
+struct stored {
+    struct shell *shell;
+    const struct asked *asked;
     uint32_t index;
     bool sent;
 };
@@ -57,10 +74,8 @@ static bool stored_entry(void *argument, const struct block_entry *entry)
     if (entry->kind != BLOCK_ENTRY_OUTCOME || entry->outcome_index != stored->index) {
         return true;
     }
-    struct outgoing *out = outgoing_next(stored->shell, stored->route);
-    reply_header_compose(entry->outcome.reply_header, stored->request_id, &out->header);
-    enum status status = buffer_append(&out->body, entry->outcome.reply_body);
-    assert(status == STATUS_OK); /* it fitted when it was made */
+    (void)reply_again(stored->shell, stored->asked, entry->outcome.reply_header,
+                      entry->outcome.reply_body);
     stored->sent = true;
     return false;
 }
@@ -86,51 +101,59 @@ static const struct turn_outcome *outcome_of_turn(const struct turn *turn, struc
     return NULL;
 }
 
-/* Answers a retry from this turn's outcomes or from the journal. The same key with another
- * body is refused. False: the key is new. */
+static void journalled_answer(struct shell *shell, const struct asked *asked,
+                              const struct request_header *header,
+                              const struct request_place *place)
+{
+    struct stored stored = { .shell = shell, .asked = asked, .index = place->index };
+    enum status status = journal_read_one(shell->options.journal, place->first_seq, place->block,
+                                          stored_block, &stored);
+    if (status != STATUS_OK) {
+        /* An old block is checked when it is read. Deciding anew would be a second answer. */
+        struct refusal refusal;
+        refusal_init(&refusal);
+        (void)refusal_set(&refusal, STATUS_CORRUPT,
+                          "the reply to key %s lies in block %" PRIu64 " at seq %" PRIu64
+                          ", which is damaged; see kith verify journal",
+                          header->key, place->block, place->first_seq);
+        (void)refusal_reply(shell, asked->route, asked->request_id, &refusal);
+        return;
+    }
+    assert(stored.sent); /* the state names a place in this very journal */
+}
+
+/* Answers a retry from this turn's outcomes, from the journal, or where there is none from the
+ * state. The same key with another body is refused. False: the key is new. */
 static bool retry_answer(struct shell *shell, const struct message *message,
                          const struct request_header *header, struct hash128 key,
                          struct hash128 body_hash)
 {
-    struct refusal refusal;
-    refusal_init(&refusal);
+    const struct asked asked = { &message->route, header->request_id };
     struct request_place place = { .block = 0 };
     if (!ledger_request_get(&shell->view, key, &place)) {
         return false;
     }
+    bool is_in_state = shell->options.journal == NULL;
     if (!hash128_equal(place.body_hash, body_hash)) {
+        struct refusal refusal;
+        refusal_init(&refusal);
         (void)refusal_set(&refusal, STATUS_EXISTS,
                           "key %s was used for another request; take a new key", header->key);
-        refusal_reply(shell, &message->route, header->request_id, &refusal);
+        struct outgoing *out = refusal_reply(shell, asked.route, asked.request_id, &refusal);
+        out->checkpoint = is_in_state ? place.block : 0; /* till then the key may yet be free */
         return true;
     }
     shell->counters.replayed += 1;
     const struct turn_outcome *fresh = outcome_of_turn(&shell->turn, key);
-    if (fresh != NULL) {
+    if (is_in_state) {
+        reply_again(shell, &asked, place.reply_header, place.reply_body)->checkpoint = place.block;
+    } else if (fresh != NULL) {
         const struct outgoing *first = &shell->outgoing[fresh->outgoing];
-        struct outgoing *out = outgoing_next(shell, &message->route);
-        reply_header_compose(span_of(first->header.data, fresh->stored_bytes), header->request_id,
-                             &out->header);
-        enum status status = buffer_append(&out->body, buffer_span(&first->body));
-        assert(status == STATUS_OK);
-        return true;
+        (void)reply_again(shell, &asked, span_of(first->header.data, fresh->stored_bytes),
+                          buffer_span(&first->body));
+    } else {
+        journalled_answer(shell, &asked, header, &place);
     }
-    struct stored stored = { .shell = shell,
-                             .route = &message->route,
-                             .request_id = header->request_id,
-                             .index = place.index };
-    enum status status = journal_read_one(shell->options.journal, place.first_seq, place.block,
-                                          stored_block, &stored);
-    if (status != STATUS_OK) {
-        /* An old block is checked when it is read. Deciding anew would be a second answer. */
-        (void)refusal_set(&refusal, STATUS_CORRUPT,
-                          "the reply to key %s lies in block %" PRIu64 " at seq %" PRIu64
-                          ", which is damaged; see kith verify journal",
-                          header->key, place.block, place.first_seq);
-        refusal_reply(shell, &message->route, header->request_id, &refusal);
-        return true;
-    }
-    assert(stored.sent); /* the state names a place in this very journal */
     return true;
 }
 
@@ -161,6 +184,23 @@ static enum status command_check(const struct shell *shell, const struct request
 static bool is_kept(enum status status)
 {
     return status != STATUS_MALFORMED && status != STATUS_ABORTED && status != STATUS_LIMIT;
+}
+
+/* Without a journal the reply is kept in the state. It leaves when a checkpoint holds it, and
+ * with it what was decided: the next one to begin, at once or when the one that runs is whole. */
+static void reply_keep(struct shell *shell, const struct request_header *header, struct hash128 key,
+                       struct hash128 body_hash)
+{
+    struct outgoing *out = &shell->outgoing[shell->outgoing_count - 1];
+    struct request_place place = { .body_hash = body_hash,
+                                   .block = shell->position.block + 1,
+                                   .issued_at_ms = header->issued_at_ms,
+                                   .reply_header = buffer_span(&shell->scratch_header),
+                                   .reply_body = buffer_span(&out->body) };
+    ledger_request_put(&shell->change, &shell->ages, shell->definition->keeps_keys_for_ever, key,
+                       &place);
+    out->checkpoint = place.block;
+    shell->dirty = true;
 }
 
 static void outcome_keep(struct shell *shell, const struct request_header *header,
@@ -252,7 +292,7 @@ static bool command_take(struct shell *shell, const struct message *message,
     }
     if (status != STATUS_OK) {
         refusal.status = status;
-        refusal_reply(shell, &message->route, header->request_id, &refusal);
+        (void)refusal_reply(shell, &message->route, header->request_id, &refusal);
         return true;
     }
     if (header->timeout_ms > 0 && waited_ms(shell) > (int64_t)header->timeout_ms) {
@@ -260,7 +300,7 @@ static bool command_take(struct shell *shell, const struct message *message,
                           "waited longer than its timeout_ms of %" PRIu32
                           " and was not decided; send again with the same key",
                           header->timeout_ms);
-        refusal_reply(shell, &message->route, header->request_id, &refusal);
+        (void)refusal_reply(shell, &message->route, header->request_id, &refusal);
         return true;
     }
     if (!time_is_known(shell) || !time_settle(shell, time_of_command(shell))) {
@@ -270,6 +310,8 @@ static bool command_take(struct shell *shell, const struct message *message,
     status = method_run(shell, &message->route, header, method, message->body);
     if (is_kept(status) && shell->options.journal != NULL) {
         outcome_keep(shell, header, key, body_hash, status);
+    } else if (is_kept(status)) {
+        reply_keep(shell, header, key, body_hash);
     }
     return true;
 }
@@ -297,7 +339,7 @@ static bool message_take(struct shell *shell, const struct message *message)
     }
     if (status != STATUS_OK || method == NULL) {
         refusal.status = status;
-        refusal_reply(shell, &message->route, header.request_id, &refusal);
+        (void)refusal_reply(shell, &message->route, header.request_id, &refusal);
         return true;
     }
     if (method->is_command) {
@@ -370,10 +412,50 @@ static void peer_replies_send(struct shell *shell, size_t first, bool sent[LIMIT
     }
 }
 
+static void outgoing_swap(struct outgoing *a, struct outgoing *b)
+{
+    struct outgoing held = *a;
+    *a = *b;
+    *b = held;
+}
+
+static bool is_durable(const struct shell *shell, const struct outgoing *out)
+{
+    return out->checkpoint == 0 || store_checkpoint(shell->options.store).block >= out->checkpoint;
+}
+
+/* One that finds no place is not sent either: its retry fetches it by key. */
+static void replies_hold(struct shell *shell, bool sent[LIMIT_TURN_REQUESTS])
+{
+    for (size_t i = 0; i < shell->outgoing_count; i++) {
+        sent[i] = !is_durable(shell, &shell->outgoing[i]);
+        if (sent[i] && shell->held_count < LIMIT_TURN_REQUESTS) {
+            outgoing_swap(&shell->held[shell->held_count++], &shell->outgoing[i]);
+        }
+    }
+}
+
+void replies_release(struct shell *shell)
+{
+    const struct transport *transport = shell->options.transport;
+    size_t kept = 0;
+    for (size_t i = 0; i < shell->held_count; i++) {
+        struct outgoing *out = &shell->held[i];
+        if (is_durable(shell, out)) {
+            (void)transport->reply(transport->context, &out->route, buffer_span(&out->header),
+                                   buffer_span(&out->body));
+        } else {
+            outgoing_swap(&shell->held[kept++], out);
+        }
+    }
+    shell->held_count = kept;
+}
+
 /* Peer by peer: what stands side by side for one connection leaves with one write. */
 void replies_send(struct shell *shell)
 {
     bool sent[LIMIT_TURN_REQUESTS] = { false };
+    replies_hold(shell, sent);
     for (size_t i = 0; i < shell->outgoing_count; i++) {
         if (!sent[i]) {
             peer_replies_send(shell, i, sent);

@@ -144,7 +144,9 @@ struct service_definition {
     size_t feed_count;
     const struct service_method *methods;
     size_t method_count;
-    bool keeps_journal;       /* false: reporting, whose journal is the feeds */
+    /* False: reporting, whose journal is the feeds. It has no commands but the shell's own, whose
+     * replies are kept in the state and wait for a checkpoint. */
+    bool keeps_journal;
     bool keeps_keys_for_ever; /* true: loyalty */
 
     /* Reads the service's own configuration, checked whole. The service owns what it

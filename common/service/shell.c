@@ -104,6 +104,8 @@ static struct shell *shell_allocate(const struct shell_options *options)
     for (size_t i = 0; i < LIMIT_TURN_REQUESTS; i++) {
         buffer_init(&shell->outgoing[i].header, LIMIT_HEADER_BYTES * 2);
         buffer_init(&shell->outgoing[i].body, LIMIT_BODY_BYTES);
+        buffer_init(&shell->held[i].header, LIMIT_HEADER_BYTES * 2);
+        buffer_init(&shell->held[i].body, LIMIT_BODY_BYTES);
     }
     for (size_t i = 0; i < TURN_BLOCKS_MAX; i++) {
         block_builder_init(&shell->turn.builders[i]);
@@ -188,6 +190,8 @@ void shell_close(struct shell **shell)
     for (size_t i = 0; i < LIMIT_TURN_REQUESTS; i++) {
         buffer_release(&closing->outgoing[i].header);
         buffer_release(&closing->outgoing[i].body);
+        buffer_release(&closing->held[i].header);
+        buffer_release(&closing->held[i].body);
     }
     buffer_release(&closing->scratch_header);
     buffer_release(&closing->scratch_body);
@@ -216,6 +220,7 @@ static void checkpoint_done(struct shell *shell)
     if (shell->options.journal == NULL) {
         memcpy(shell->durable, shell->checkpoint_cursors, sizeof shell->durable);
     }
+    replies_release(shell);
 }
 
 /* A piece more of the checkpoint that runs; begins one that is wanted. */
@@ -224,6 +229,7 @@ static enum status checkpoint_consider(struct shell *shell)
     struct store *store = shell->options.store;
     bool running = store_checkpoint_running(store);
     bool wanted = store_wants_checkpoint(store) || space_wants_checkpoint(shell) ||
+                  shell->held_count > 0 ||
                   (shell->dirty && monotonic_now(shell) >= shell->checkpoint_at_ms);
     if (!running && wanted) {
         checkpoint_begin(shell);
@@ -359,6 +365,8 @@ int64_t shell_wait_ms(struct shell *shell)
     bool running = store_checkpoint_running(shell->options.store);
     if (running) {
         wait_ms = store_checkpoint_look_ms(shell->options.store);
+    } else if (shell->held_count > 0) {
+        return 0; /* the checkpoint that they wait for begins with the next turn */
     }
     if (shell->space.full != NULL) {
         wait_until(&wait_ms, now, shell->space.check_at_ms);
@@ -402,7 +410,11 @@ enum status shell_stop(struct shell *shell)
     if (shell->options.journal == NULL) {
         shell->position.block += 1;
     }
-    return store_checkpoint_whole(shell->options.store, &shell->position);
+    status = store_checkpoint_whole(shell->options.store, &shell->position);
+    if (status == STATUS_OK) {
+        replies_release(shell);
+    }
+    return status;
 }
 
 bool shell_is_at_stop(const struct shell *shell)

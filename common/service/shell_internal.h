@@ -40,24 +40,28 @@
 /* ---- the shell's own tables: numbers for ever */
 enum shell_table {
     SHELL_TABLE_CURSOR = 1,      /* feed name, shard -> cursor */
-    SHELL_TABLE_REQUEST = 2,     /* hash of the key -> where its outcome stands */
+    SHELL_TABLE_REQUEST = 2,     /* hash of the key -> where its outcome stands, or the reply */
     SHELL_TABLE_REQUEST_AGE = 3, /* issued_at, hash of the key -> nothing */
     SHELL_TABLE_NOW = 4,         /* -> the service's now, the newest wall time */
 };
 #define SHELL_TABLES 4
 extern const struct store_table shell_tables[SHELL_TABLES];
 
-/* Where the outcome of a request stands in the journal. */
+/* Where the outcome of a request stands in the journal. A service without one keeps the reply
+ * here, and `block` is the number of the first checkpoint that holds it. */
 struct request_place {
     struct hash128 body_hash;
     uint64_t first_seq;
     uint64_t block;
     uint32_t index; /* the nth outcome of its block */
     int64_t issued_at_ms;
+    struct span reply_header; /* what stands before the request id; empty: in the journal */
+    struct span reply_body;
 };
 
 struct outgoing {
     struct route route;
+    uint64_t checkpoint; /* must be whole before it leaves; 0: none, the turn's sync is enough */
     struct buffer header;
     struct buffer body;
 };
@@ -129,7 +133,9 @@ struct shell {
     struct turn turn;
     size_t outgoing_count;
     struct outgoing outgoing[LIMIT_TURN_REQUESTS];
-    size_t answered_before; /* by the turn before this one */
+    size_t held_count;
+    struct outgoing held[LIMIT_TURN_REQUESTS]; /* until their checkpoint is whole */
+    size_t answered_before;                    /* by the turn before this one */
     struct message waiting; /* a request that could not be decided yet: ticks first */
     bool has_waiting;
     struct park *park;
@@ -195,7 +201,10 @@ bool requests_take(struct shell *shell, size_t slice_bytes);
 /* When nothing waits any more: where many ask, those who were answered just now soon ask again,
  * and may still be taken before the sync. True: somebody came. */
 bool requests_await(struct shell *shell);
+/* Holds those back that a checkpoint must come before. */
 void replies_send(struct shell *shell);
+/* Sends what was held back for a checkpoint that is whole by now. */
+void replies_release(struct shell *shell);
 
 /* Runs the handler and makes its reply the newest outgoing one. */
 enum status method_run(struct shell *shell, const struct route *route,

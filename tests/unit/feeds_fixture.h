@@ -6,6 +6,8 @@
 #define KITH_TESTS_FEEDS_FIXTURE_H
 
 #include "common/base/limits.h"
+#include "common/wire/pb.h"
+#include "kith/v1/service.pb-c.h"
 #include "tests/support/toy_node.h"
 
 #include <check.h>
@@ -98,6 +100,35 @@ static inline void town_send_at(struct town *town, size_t i, const struct toy_ad
     key_make(town, key);
     toy_at_encode(timer, &town->clients[i].body);
     (void)toy_client_send(&town->clients[i], TRANSPORT_COMMAND, "toy.At", key);
+}
+
+struct acceptance {
+    const char *feed;
+    uint64_t from;
+    const char *reason; /* NULL: it is left out */
+};
+
+static inline void town_send_accept(struct town *town, size_t i, const char *key,
+                                    const struct acceptance *acceptance)
+{
+    Kith__V1__AcceptRequest request = KITH__V1__ACCEPT_REQUEST__INIT;
+    struct toy_client *client = &town->clients[i];
+    struct buffer text;
+    char feed[24];
+    (void)snprintf(feed, sizeof feed, "%s", acceptance->feed);
+    buffer_init(&text, LIMIT_BODY_BYTES);
+    if (acceptance->reason != NULL) {
+        struct span reason = span_of(acceptance->reason, strlen(acceptance->reason) + 1);
+        ck_assert_int_eq(buffer_append(&text, reason), STATUS_OK);
+        request.reason = (char *)text.data;
+    }
+    request.feed = feed;
+    request.has_from = 1;
+    request.from = acceptance->from;
+    buffer_clear(&client->body);
+    ck_assert_int_eq(pb_pack(&request.base, &client->body), STATUS_OK);
+    (void)toy_client_send(client, TRANSPORT_COMMAND, "consumer.Accept", key);
+    buffer_release(&text);
 }
 
 /* Drops what was answered to client `i`; returns how many answers say OK. */

@@ -2,7 +2,6 @@
 #include "common/feed/feed_reader.h"
 #include "common/wire/pb.h"
 #include "kith/v1/feed.pb-c.h"
-#include "kith/v1/service.pb-c.h"
 #include "tests/unit/feeds_fixture.h"
 
 static const struct toy_node_options ingestion = { .toy.name = "ingestion" };
@@ -338,34 +337,14 @@ END_TEST
 
 /* ---- what stands still, and how it goes on */
 
-static void accept_send(struct town *town, size_t i, const char *key, uint64_t from,
-                        const char *reason)
-{
-    Kith__V1__AcceptRequest request = KITH__V1__ACCEPT_REQUEST__INIT;
-    char feed[] = "ingestion";
-    struct buffer text;
-    buffer_init(&text, LIMIT_BODY_BYTES);
-    if (reason != NULL) {
-        ck_assert_int_eq(buffer_append(&text, span_of(reason, strlen(reason) + 1)), STATUS_OK);
-        request.reason = (char *)text.data;
-    }
-    request.feed = feed;
-    request.has_from = 1;
-    request.from = from;
-    struct toy_client *client = &town->clients[i];
-    buffer_clear(&client->body);
-    ck_assert_int_eq(pb_pack(&request.base, &client->body), STATUS_OK);
-    (void)toy_client_send(client, TRANSPORT_COMMAND, "consumer.Accept", key);
-    buffer_release(&text);
-}
-
 static enum status accept(struct town *town, size_t i, uint64_t from, const char *reason)
 {
     struct toy_answer answer;
     char key[16];
     key_make(town, key);
-    accept_send(town, i, key, from, reason);
-    toy_node_turn(&town->nodes[i]);
+    town_send_accept(town, i, key,
+                     &(struct acceptance){ .feed = "ingestion", .from = from, .reason = reason });
+    toy_node_settle(&town->nodes[i]);
     ck_assert(toy_client_answer(&town->clients[i], TRANSPORT_COMMAND, &answer));
     enum status status = answer.header.refusal.status;
     toy_answer_release(&answer);
