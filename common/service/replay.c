@@ -61,8 +61,7 @@ static bool entry_evolve(void *argument, const struct block_entry *entry)
     return true;
 }
 
-/* Keeps memory within its bound while a long tail is evolved. */
-static enum status checkpoint_as_needed(struct replay *replay)
+static enum status checkpoint_move(struct replay *replay)
 {
     struct store *store = replay->store;
     enum status status = STATUS_OK;
@@ -73,6 +72,18 @@ static enum status checkpoint_as_needed(struct replay *replay)
         status = store_checkpoint_step(store);
     }
     return status == STATUS_OK ? store_turn_end(store) : status;
+}
+
+/* Keeps memory within its bound while a long tail is evolved. A turn takes less input there, a
+ * block comes whole, and a step waits for less than it brings: so the next one waits until there
+ * is room. That ends: what is full has a checkpoint that runs, or is worth one. */
+static enum status memory_keep(struct replay *replay)
+{
+    enum status status = checkpoint_move(replay);
+    while (status == STATUS_OK && store_memory_is_full(replay->store)) {
+        status = checkpoint_move(replay);
+    }
+    return status;
 }
 
 static bool block_evolve(void *argument, const struct block *block)
@@ -94,7 +105,7 @@ static bool block_evolve(void *argument, const struct block *block)
     ledger_block_end(&evolve.change, &replay->ages, now_ms, block->header.wall_ms);
     replay->position = block_position(block);
     replay->blocks += 1;
-    run->status = checkpoint_as_needed(replay);
+    run->status = memory_keep(replay);
     return run->status == STATUS_OK;
 }
 

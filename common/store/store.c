@@ -295,6 +295,11 @@ size_t store_memory_bytes(const struct store *store)
     return memtable_bytes(store->active) + frozen;
 }
 
+bool store_memory_is_full(const struct store *store)
+{
+    return store_memory_bytes(store) >= store->options.memtable_bytes_max;
+}
+
 bool store_wants_checkpoint(const struct store *store)
 {
     return memtable_count(store->active) > 0 &&

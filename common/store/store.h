@@ -82,6 +82,8 @@ MUST_USE enum status store_turn_end(struct store *store);
 
 /* Active and frozen memtables. */
 size_t store_memory_bytes(const struct store *store);
+/* They have come to their bound: until a checkpoint has ended there should come little more. */
+bool store_memory_is_full(const struct store *store);
 /* True when the active memtable is worth a checkpoint: a quarter of the bound. */
 bool store_wants_checkpoint(const struct store *store);
 bool store_checkpoint_running(const struct store *store);

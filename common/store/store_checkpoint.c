@@ -322,7 +322,7 @@ enum status store_checkpoint_step(struct store *store)
 {
     assert(store->checkpoint_runs);
     assert(store->scans == 0);
-    if (store_memory_bytes(store) >= store->options.memtable_bytes_max) {
+    if (store_memory_is_full(store)) {
         return checkpoint_move(store, PIECES_AT_BOUND);
     }
     return checkpoint_move(store, store->flush != NULL ? 0 : 1);
