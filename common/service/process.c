@@ -283,6 +283,16 @@ static enum status transport_start(struct server *server, const struct process_o
     return status;
 }
 
+/* What is on disk decides; the next start looks. */
+static _Noreturn void outcome_unknown_exit(const struct server *server, enum status status)
+{
+    /* A disk without room says EIO more often than ENOSPC. */
+    log_line(server->log, LOG_LEVEL_ERROR, "a commit failed, its outcome is unknown",
+             "status=%s disk_free_bytes=%" PRIu64, status_code_text(status),
+             store_disk_free_bytes(server->store));
+    _exit(EXIT_OUTCOME_UNKNOWN);
+}
+
 static enum status shell_start(struct server *server, const struct process_options *options,
                                struct refusal *refusal)
 {
@@ -304,6 +314,9 @@ static enum status shell_start(struct server *server, const struct process_optio
         .admin_port = admin_port(server->admin),
     };
     enum status status = shell_open(&server->shell, &shell, refusal);
+    if (status != STATUS_OK && server->shell != NULL) {
+        outcome_unknown_exit(server, status);
+    }
     return status == STATUS_OK ? shell_effects_start(server->shell, refusal) : status;
 }
 
@@ -464,11 +477,7 @@ int process_serve(struct process *process, const struct process_options *options
         status = shell_stop(server.shell);
     }
     if (status != STATUS_OK) {
-        /* A disk without room says EIO more often than ENOSPC. */
-        log_line(log, LOG_LEVEL_ERROR, "a commit failed, its outcome is unknown",
-                 "status=%s disk_free_bytes=%" PRIu64, status_code_text(status),
-                 store_disk_free_bytes(server.store));
-        _exit(EXIT_OUTCOME_UNKNOWN);
+        outcome_unknown_exit(&server, status);
     }
     log_line(log, LOG_LEVEL_INFO, "stopped", "shard=%" PRIu32 " seq=%" PRIu64, options->shard,
              server.shell->position.seq);

@@ -14,6 +14,7 @@ struct run {
     struct replay *replay;
     uint64_t last;
     enum status status;
+    struct refusal *refusal;
 };
 
 void replay_init(struct replay *replay, const struct service_definition *definition, void *service,
@@ -100,23 +101,26 @@ static bool block_evolve(void *argument, const struct block *block)
     arena_reset(&replay->arena);
     run->status = block_walk(block, &replay->arena, entry_evolve, &evolve, &now_ms);
     if (run->status != STATUS_OK) {
+        (void)refusal_set(run->refusal, run->status, "block %" PRIu64 " cannot be evolved",
+                          block->header.number);
         return false;
     }
     ledger_block_end(&evolve.change, &replay->ages, now_ms, block->header.wall_ms);
     replay->position = block_position(block);
     replay->blocks += 1;
     run->status = memory_keep(replay);
+    if (run->status != STATUS_OK) {
+        (void)refusal_set(run->refusal, run->status,
+                          "the state cannot be written, block %" PRIu64 " was evolved: %s",
+                          block->header.number, status_text(run->status));
+    }
     return run->status == STATUS_OK;
 }
 
 enum status replay_run(struct replay *replay, struct journal *journal, uint64_t last,
                        struct refusal *refusal)
 {
-    struct run run = { .replay = replay, .last = last, .status = STATUS_OK };
+    struct run run = { .replay = replay, .last = last, .status = STATUS_OK, .refusal = refusal };
     enum status status = journal_read(journal, &replay->position, block_evolve, &run, refusal);
-    if (status == STATUS_OK && run.status != STATUS_OK) {
-        status = refusal_set(refusal, run.status, "block %" PRIu64 " cannot be evolved",
-                             replay->position.block + 1);
-    }
-    return status;
+    return status == STATUS_OK ? run.status : status;
 }

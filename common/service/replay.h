@@ -31,7 +31,9 @@ void replay_init(struct replay *replay, const struct service_definition *definit
 void replay_release(struct replay *replay);
 
 /* Evolves the journal's blocks after `replay->position` up to and with block `last`, making
- * checkpoints when memory asks for one. STATUS_CORRUPT: a block cannot be read. */
+ * checkpoints when memory asks for one. `refusal` says what failed.
+ *   STATUS_CORRUPT  a block cannot be read
+ *   otherwise       the state cannot be written */
 MUST_USE enum status replay_run(struct replay *replay, struct journal *journal, uint64_t last,
                                 struct refusal *refusal);
 

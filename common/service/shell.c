@@ -122,11 +122,12 @@ static int64_t monotonic_now(const struct shell *shell)
 static enum status turn_finish(struct shell *shell);
 
 /* A turn of its own for the rules: an input like any other, decided once. */
-static enum status start_turn(struct shell *shell)
+static enum status start_turn(struct shell *shell, struct refusal *refusal)
 {
     if (shell->definition->start == NULL) {
         return STATUS_OK;
     }
+    space_check(shell); /* it commits like any other, and wants room ahead like any other */
     int64_t wall = shell->options.clock.wall_ms(shell->options.clock.context);
     shell->wall_ms = wall > shell->wall_ms ? wall : shell->wall_ms;
     if (shell->definition->effects != NULL && !shell->options.event_clock &&
@@ -138,7 +139,14 @@ static enum status start_turn(struct shell *shell)
     shell->turn.may_emit = true;
     shell->definition->start(shell->service, &shell->turn);
     shell->turn.may_emit = false;
-    return turn_finish(shell);
+    enum status status = turn_finish(shell);
+    if (status != STATUS_OK) {
+        return refusal_set(refusal, status,
+                           "what the start decided, such as new rules, could not be committed, its "
+                           "outcome is unknown: %s",
+                           status_text(status));
+    }
+    return STATUS_OK;
 }
 
 enum status shell_open(struct shell **shell, const struct shell_options *options,
@@ -149,23 +157,20 @@ enum status shell_open(struct shell **shell, const struct shell_options *options
     struct feed_name self = { .shard = options->shard };
     (void)snprintf(self.name, sizeof self.name, "%s", options->definition->name);
     enum status status = recover(opened, refusal);
-    if (status == STATUS_OK) {
-        (void)ledger_now_get(&opened->view, &opened->now_ms, &opened->wall_ms);
-        opened->caught_up_at_ms = monotonic_now(opened);
-        opened->cause_known = ledger_cause_get(&opened->view);
-        readers_open(opened);
-        feed_producer_open(&opened->producer, options->journal, self, options->transport);
-        opened->checkpoint_at_ms = monotonic_now(opened) + options->limits->checkpoint_interval_ms;
-        opened->dirty = opened->counters.recovered_blocks > 0;
-        feeds_inputs_refresh(opened);
-        status = start_turn(opened);
-    }
     if (status != STATUS_OK) {
         shell_close(&opened);
         return status;
     }
+    (void)ledger_now_get(&opened->view, &opened->now_ms, &opened->wall_ms);
+    opened->caught_up_at_ms = monotonic_now(opened);
+    opened->cause_known = ledger_cause_get(&opened->view);
+    readers_open(opened);
+    feed_producer_open(&opened->producer, options->journal, self, options->transport);
+    opened->checkpoint_at_ms = monotonic_now(opened) + options->limits->checkpoint_interval_ms;
+    opened->dirty = opened->counters.recovered_blocks > 0;
+    feeds_inputs_refresh(opened);
     *shell = opened;
-    return STATUS_OK;
+    return start_turn(opened, refusal);
 }
 
 void shell_close(struct shell **shell)

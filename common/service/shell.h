@@ -41,7 +41,9 @@ struct shell_options {
 
 /* Recovers: evolves the blocks after the checkpoint, checks state against the journal,
  * then lets the service start (RulesChanged). On STATUS_OK the caller owns *shell.
- *   STATUS_CORRUPT  journal and state do not belong together, or rot */
+ *   STATUS_CORRUPT  journal and state do not belong together, or rot
+ * Where it fails and *shell is the caller's all the same, the commit of the start's own turn has
+ * failed: its outcome is unknown, as with shell_turn. */
 MUST_USE enum status shell_open(struct shell **shell, const struct shell_options *options,
                                 struct refusal *refusal);
 void shell_close(struct shell **shell);

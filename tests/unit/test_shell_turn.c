@@ -3,6 +3,8 @@
 #include "common/store/store_internal.h"
 #include "tests/unit/shell_fixture.h"
 
+#include <sys/stat.h>
+
 /* ---- bounds of a turn */
 
 START_TEST(a_turn_takes_so_many_requests_and_no_more)
@@ -549,6 +551,40 @@ START_TEST(rules_are_journalled_when_they_are_new)
 }
 END_TEST
 
+START_TEST(new_rules_that_cannot_be_committed_are_told)
+{
+    struct bench bench;
+    struct refusal refusal;
+    char rules[LIMIT_STATE_VALUE_BYTES] = "";
+    bench_begin(&bench, &(struct toy_node_options){ .toy.rules = "2" });
+    toy_node_crash(&bench.node);
+    memset(rules, '3', sizeof rules - 1);
+    bench.node.options.toy.rules = rules;
+    bench.node.options.journal_map_bytes = 4096; /* LMDB makes it what the file has */
+    refusal_init(&refusal);
+    ck_assert_int_eq(toy_node_try(&bench.node, &refusal), STATUS_LIMIT);
+    ck_assert_int_eq(refusal.status, STATUS_LIMIT);
+    ck_assert_ptr_nonnull(strstr(refusal.message, "rules"));
+    ck_assert_ptr_nonnull(strstr(refusal.message, status_text(STATUS_LIMIT)));
+    bench.node.options.journal_map_bytes = 0;
+    toy_node_reopen(&bench.node);
+    ck_assert_uint_eq(journal_end(bench.node.journal).seq, 2);
+    bench_agrees(&bench);
+    bench_end(&bench);
+}
+END_TEST
+
+START_TEST(a_start_has_room_reserved_before_its_first_turn)
+{
+    struct bench bench;
+    struct stat file;
+    bench_begin(&bench, &(struct toy_node_options){ .toy.rules = "2" });
+    ck_assert_int_eq(stat(bench.node.journal_path, &file), 0);
+    ck_assert_int_gt(file.st_blocks * 512, file.st_size + LIMIT_BODY_BYTES);
+    bench_end(&bench);
+}
+END_TEST
+
 START_TEST(a_checkpoint_is_made_after_its_interval_and_shortens_recovery)
 {
     struct bench bench;
@@ -652,6 +688,8 @@ static Suite *shell_turn_suite(void)
     suite_add_tcase(suite, ticking);
     TCase *recovering = tcase_create("recovering");
     tcase_add_test(recovering, rules_are_journalled_when_they_are_new);
+    tcase_add_test(recovering, new_rules_that_cannot_be_committed_are_told);
+    tcase_add_test(recovering, a_start_has_room_reserved_before_its_first_turn);
     tcase_add_test(recovering, a_checkpoint_is_made_after_its_interval_and_shortens_recovery);
     tcase_add_test(recovering,
                    a_checkpoint_that_outlasts_its_interval_does_not_keep_the_loop_awake);
