@@ -25,6 +25,8 @@
 #define EXIT_OUTCOME_UNKNOWN 75
 /* A stop takes 5 s at most, a checkpoint included. */
 #define EFFECTS_AWAIT_MS 3000
+/* While it recovers: how long a stop or a question by HTTP may wait. */
+#define RECOVERY_LOOK_MS 20
 /* A service that has waited for nine tenths of so long has time to give back memory. */
 #define REST_LOOK_MS 2000
 
@@ -170,9 +172,11 @@ struct server {
     void *service;
     struct process_peers peers;
     char endpoints[TRANSPORT_SERVER_COUNT][SUITE_ENDPOINT_BYTES];
-    int64_t rest_look_at_ms; /* monotonic */
-    int64_t waited_ms;       /* since it was last looked at */
-    bool has_worked;         /* since it last gave back memory */
+    bool must_stop;              /* SIGTERM or SIGINT has come while it recovered */
+    int64_t recovery_look_at_ms; /* monotonic */
+    int64_t rest_look_at_ms;     /* monotonic */
+    int64_t waited_ms;           /* since it was last looked at */
+    bool has_worked;             /* since it last gave back memory */
 };
 
 static void server_metrics(void *context, struct buffer *out)
@@ -283,6 +287,25 @@ static enum status transport_start(struct server *server, const struct process_o
     return status;
 }
 
+static bool stop_was_asked(const struct server *server)
+{
+    struct signalfd_siginfo info;
+    return read(server->signals, &info, sizeof info) == (ssize_t)sizeof info;
+}
+
+/* The loop does not run yet, and blocks may be small: a look costs more than one of them. */
+static bool recovery_goes_on(void *context)
+{
+    struct server *server = context;
+    int64_t now_ms = server->clock.monotonic_ms(server->clock.context);
+    if (now_ms >= server->recovery_look_at_ms) {
+        server->recovery_look_at_ms = now_ms + RECOVERY_LOOK_MS;
+        admin_step(server->admin);
+        server->must_stop = stop_was_asked(server);
+    }
+    return !server->must_stop;
+}
+
 /* What is on disk decides; the next start looks. */
 static _Noreturn void outcome_unknown_exit(const struct server *server, enum status status)
 {
@@ -312,6 +335,7 @@ static enum status shell_start(struct server *server, const struct process_optio
         .peers = server->peers.peers,
         .peer_count = server->peers.count,
         .admin_port = admin_port(server->admin),
+        .watch = { .context = server, .goes_on = recovery_goes_on },
     };
     enum status status = shell_open(&server->shell, &shell, refusal);
     if (status != STATUS_OK && server->shell != NULL) {
@@ -386,12 +410,6 @@ static void server_close(struct server *server)
     }
 }
 
-static bool stop_was_asked(const struct server *server)
-{
-    struct signalfd_siginfo info;
-    return read(server->signals, &info, sizeof info) == (ssize_t)sizeof info;
-}
-
 /* What a crowd of connections has left is hundreds of MB. It goes back when there is time: waits
  * end at the next look, so that nobody who asks then finds the loop at it. */
 static void rest_consider(struct server *server, int64_t now_ms)
@@ -452,6 +470,16 @@ static enum status effects_await(struct server *server)
     return status;
 }
 
+/* Without a checkpoint more, which may take longer than a stop: the next start goes on from the
+ * newest one. */
+static void recovery_stop(struct server *server, uint32_t shard)
+{
+    log_line(server->log, LOG_LEVEL_INFO, "stopped",
+             "shard=%" PRIu32 " seq=%" PRIu64 " recovering=true", shard,
+             store_checkpoint(server->store).seq);
+    server_close(server);
+}
+
 int process_serve(struct process *process, const struct process_options *options,
                   const struct log *log)
 {
@@ -461,6 +489,10 @@ int process_serve(struct process *process, const struct process_options *options
     struct refusal refusal;
     refusal_init(&refusal);
     enum status status = server_open(&server, options, &refusal);
+    if (server.must_stop) {
+        recovery_stop(&server, options->shard);
+        return EXIT_SUCCESS;
+    }
     if (status != STATUS_OK) {
         (void)fprintf(stderr, "kith-%s: %s\n", process->definition->name, refusal.message);
         server_close(&server);

@@ -75,13 +75,22 @@ static enum status checkpoint_move(struct replay *replay)
     return status == STATUS_OK ? store_turn_end(store) : status;
 }
 
+static bool goes_on(struct replay *replay)
+{
+    const struct replay_watch *watch = &replay->watch;
+    if (!replay->is_told_to_end && watch->goes_on != NULL) {
+        replay->is_told_to_end = !watch->goes_on(watch->context);
+    }
+    return !replay->is_told_to_end;
+}
+
 /* Keeps memory within its bound while a long tail is evolved. A turn takes less input there, a
  * block comes whole, and a step waits for less than it brings: so the next one waits until there
  * is room. That ends: what is full has a checkpoint that runs, or is worth one. */
 static enum status memory_keep(struct replay *replay)
 {
     enum status status = checkpoint_move(replay);
-    while (status == STATUS_OK && store_memory_is_full(replay->store)) {
+    while (status == STATUS_OK && store_memory_is_full(replay->store) && goes_on(replay)) {
         status = checkpoint_move(replay);
     }
     return status;
@@ -113,6 +122,10 @@ static bool block_evolve(void *argument, const struct block *block)
         (void)refusal_set(run->refusal, run->status,
                           "the state cannot be written, block %" PRIu64 " was evolved: %s",
                           block->header.number, status_text(run->status));
+    } else if (!goes_on(replay)) {
+        run->status =
+            refusal_set(run->refusal, STATUS_ABORTED,
+                        "told to end when block %" PRIu64 " was evolved", block->header.number);
     }
     return run->status == STATUS_OK;
 }

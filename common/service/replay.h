@@ -15,6 +15,12 @@ struct ledger_ages {
     int64_t from_ms;
 };
 
+/* Asked after each block, and while one waits for room in memory: shall it go on? */
+struct replay_watch {
+    void *context;
+    bool (*goes_on)(void *context); /* NULL: always */
+};
+
 struct replay {
     const struct service_definition *definition;
     void *service;
@@ -24,6 +30,8 @@ struct replay {
     bool learns_cause;                /* as ledger_learns_cause says */
     struct journal_position position; /* after the newest block evolved */
     uint64_t blocks;
+    struct replay_watch watch; /* filled in by the caller after replay_init */
+    bool is_told_to_end;
 };
 
 void replay_init(struct replay *replay, const struct service_definition *definition, void *service,
@@ -33,6 +41,7 @@ void replay_release(struct replay *replay);
 /* Evolves the journal's blocks after `replay->position` up to and with block `last`, making
  * checkpoints when memory asks for one. `refusal` says what failed.
  *   STATUS_CORRUPT  a block cannot be read
+ *   STATUS_ABORTED  its watch says that it shall not go on: what was evolved is whole blocks
  *   otherwise       the state cannot be written */
 MUST_USE enum status replay_run(struct replay *replay, struct journal *journal, uint64_t last,
                                 struct refusal *refusal);

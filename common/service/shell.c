@@ -1,5 +1,4 @@
 /* Opening and recovery, the turn, stopping. */
-#include "common/service/replay.h"
 #include "common/service/shell_internal.h"
 
 #include <assert.h>
@@ -29,6 +28,7 @@ static enum status recover(struct shell *shell, struct refusal *refusal)
     }
     struct replay replay;
     replay_init(&replay, shell->definition, shell->service, shell->options.store);
+    replay.watch = shell->options.watch;
     status = replay_run(&replay, shell->options.journal, UINT64_MAX, refusal);
     shell->position = replay.position;
     shell->counters.recovered_blocks = replay.blocks;

@@ -8,6 +8,7 @@
 #include "common/base/clock.h"
 #include "common/journal/journal.h"
 #include "common/log/log.h"
+#include "common/service/replay.h"
 #include "common/service/service.h"
 #include "common/wire/transport.h"
 
@@ -37,11 +38,13 @@ struct shell_options {
      * and per peer no further than this. NULL: as the service itself. */
     const char *consumer;
     const uint64_t *stop_at;
+    struct replay_watch watch; /* over the recovery */
 };
 
 /* Recovers: evolves the blocks after the checkpoint, checks state against the journal,
  * then lets the service start (RulesChanged). On STATUS_OK the caller owns *shell.
  *   STATUS_CORRUPT  journal and state do not belong together, or rot
+ *   STATUS_ABORTED  the watch over its recovery says that it shall not go on
  * Where it fails and *shell is the caller's all the same, the commit of the start's own turn has
  * failed: its outcome is unknown, as with shell_turn. */
 MUST_USE enum status shell_open(struct shell **shell, const struct shell_options *options,

@@ -228,6 +228,29 @@ START_TEST(a_start_whose_own_commit_fails_says_that_its_outcome_is_unknown)
 }
 END_TEST
 
+/* ---- a stop */
+
+START_TEST(a_stop_ends_a_recovery_between_two_blocks)
+{
+    struct scene scene;
+    scene_begin(&scene);
+    blocks_make(&scene, 3);
+    ck_assert_int_eq(unlink(scene.state), 0);
+    child.stops_in_evolve = true;
+    ck_assert_int_eq(scene_serve(&scene, "1"), EXIT_SUCCESS);
+    ck_assert_uint_eq(child.seen->evolved, 1);
+    ck_assert_ptr_nonnull(strstr(scene.said, "\"stopped\""));
+    ck_assert_ptr_null(strstr(scene.said, "\"serving\""));
+    child.stops_in_start = true;
+    ck_assert_int_eq(scene_serve(&scene, "1"), EXIT_SUCCESS);
+    ck_assert_uint_eq(child.seen->evolved, 3); /* no checkpoint was forced */
+    child.stops_in_start = true;
+    ck_assert_int_eq(scene_serve(&scene, "1"), EXIT_SUCCESS);
+    ck_assert_uint_eq(child.seen->evolved, 0); /* now there is one */
+    scene_end(&scene);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("process");
@@ -235,6 +258,10 @@ int main(void)
     tcase_set_timeout(starts, 60);
     tcase_add_test(starts, a_start_whose_own_commit_fails_says_that_its_outcome_is_unknown);
     suite_add_tcase(suite, starts);
+    TCase *stops = tcase_create("stops");
+    tcase_set_timeout(stops, 60);
+    tcase_add_test(stops, a_stop_ends_a_recovery_between_two_blocks);
+    suite_add_tcase(suite, stops);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);

@@ -116,6 +116,70 @@ START_TEST(memory_has_its_bound_while_a_journal_is_evolved)
 }
 END_TEST
 
+/* ---- ending early */
+
+struct ending {
+    const struct rebuild *rebuild;
+    uint64_t block; /* the one after which it shall not go on; 0: where memory is full */
+    unsigned asked;
+    unsigned refused;
+};
+
+static bool ending_goes_on(void *context)
+{
+    struct ending *ending = context;
+    const struct replay *replay = &ending->rebuild->replay;
+    bool ends = ending->block == 0 ? store_memory_is_full(replay->store)
+                                   : replay->position.block == ending->block;
+    ending->asked += 1;
+    ending->refused += ends ? 1 : 0;
+    return !ends;
+}
+
+/* The rest, from what the file has, comes to the same. */
+static void ending_check(struct rebuild *rebuild)
+{
+    rebuild_close(rebuild);
+    rebuild_open(rebuild);
+    ck_assert_uint_lt(rebuild->replay.position.block, BLOCKS);
+    ck_assert_int_eq(rebuild_run(rebuild), STATUS_OK);
+    ck_assert_uint_eq(records_of(rebuild), BLOCKS * FACTS_A_BLOCK);
+    rebuild_close(rebuild);
+    rebuild_end(rebuild);
+}
+
+START_TEST(who_is_told_to_end_does_so_after_a_block_and_keeps_its_checkpoints)
+{
+    struct rebuild rebuild;
+    struct ending ending = { .rebuild = &rebuild, .block = BLOCKS / 2 };
+    rebuild_begin(&rebuild);
+    rebuild.options.has_flush_thread = _i == 1;
+    rebuild_open(&rebuild);
+    rebuild.replay.watch = (struct replay_watch){ &ending, ending_goes_on };
+    ck_assert_int_eq(rebuild_run(&rebuild), STATUS_ABORTED);
+    ck_assert_uint_eq(rebuild.replay.position.block, BLOCKS / 2);
+    ck_assert_uint_ge(ending.asked, BLOCKS / 2);
+    ck_assert_uint_eq(ending.refused, 1);
+    ck_assert_uint_gt(store_checkpoint(rebuild.grower.store).block, 0);
+    ending_check(&rebuild);
+}
+END_TEST
+
+START_TEST(who_is_told_to_end_does_not_wait_for_room_in_memory)
+{
+    struct rebuild rebuild;
+    struct ending ending = { .rebuild = &rebuild };
+    rebuild_begin(&rebuild);
+    rebuild.options.has_flush_thread = _i == 1;
+    rebuild_open(&rebuild);
+    rebuild.replay.watch = (struct replay_watch){ &ending, ending_goes_on };
+    ck_assert_int_eq(rebuild_run(&rebuild), STATUS_ABORTED);
+    ck_assert(store_memory_is_full(rebuild.grower.store));
+    ck_assert_uint_eq(ending.refused, 1);
+    ending_check(&rebuild);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("replay");
@@ -123,6 +187,12 @@ int main(void)
     tcase_set_timeout(memory, 60);
     tcase_add_loop_test(memory, memory_has_its_bound_while_a_journal_is_evolved, 0, 2);
     suite_add_tcase(suite, memory);
+    TCase *ending = tcase_create("ending");
+    tcase_set_timeout(ending, 60);
+    tcase_add_loop_test(ending, who_is_told_to_end_does_so_after_a_block_and_keeps_its_checkpoints,
+                        0, 2);
+    tcase_add_loop_test(ending, who_is_told_to_end_does_not_wait_for_room_in_memory, 0, 2);
+    suite_add_tcase(suite, ending);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
