@@ -9,6 +9,33 @@ function(kith_own_target target)
   target_link_libraries(${target} PRIVATE kith_own kith_version)
 endfunction()
 
+# kith_plain_library(<target> <library>...): the libraries of ours that these stand on, and these, in
+# one, compiled without KITH_LTO: there a call is bound before the linker looks at --wrap.
+function(kith_plain_library target)
+  set(todo ${ARGN})
+  set(seen)
+  set(sources)
+  set(others)
+  while(todo)
+    list(POP_FRONT todo name)
+    if(name IN_LIST seen OR name MATCHES "^kith_(own|version)$")
+      continue()
+    endif()
+    list(APPEND seen ${name})
+    if(NOT name MATCHES "^common_|_(core|service)$")
+      list(APPEND others ${name})
+      continue()
+    endif()
+    get_target_property(files ${name} SOURCES)
+    get_target_property(links ${name} LINK_LIBRARIES)
+    list(APPEND sources ${files})
+    list(APPEND todo ${links})
+  endwhile()
+  kith_library(${target} SOURCES ${sources} LINK)
+  target_link_libraries(${target} PUBLIC ${others})
+  set_target_properties(${target} PROPERTIES INTERPROCEDURAL_OPTIMIZATION OFF)
+endfunction()
+
 # kith_library(<target> SOURCES <file>... LINK <name>...): a static library, or nothing but its
 # links where there are no sources yet.
 function(kith_library target)
