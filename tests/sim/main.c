@@ -73,7 +73,7 @@ static void help_print(void)
         "\n"
         "Runs the five services on a simulated clock, network and disk.\n"
         "  --without NAME   leaves out a kind of trouble: loss, twice, late, slow, apart, kill,\n"
-        "                   power, blackout, stop, leaps, errors, full, frozen, small\n"
+        "                   power, blackout, stop, leaps, errors, full, frozen, small, replaced\n"
         "  --reach          fails unless each state that is worth reaching was reached\n"
         "  --control NAME   breaks something, and fails unless a seed finds it:\n"
         "                   no-sync, early-reply, loose-cursor, no-keys, no-dedupe\n"

@@ -52,12 +52,14 @@ void sim_clients_open(struct sim_world *world)
                                                span_of_text(clients->customers[i]));
         clients->partitions[i] = customer_partition(id);
     }
-    for (unsigned i = 0; i < SIM_CLIENTS; i++) {
+    for (unsigned i = 0; i <= SIM_OPERATOR; i++) {
         struct sim_client *client = &clients->clients[i];
         client->number = i;
         client->random = sim_stream(world->options.seed, 21 + i);
-        client->left = (uint64_t)sim_between(&random, COMMANDS_LEAST, COMMANDS_MOST);
         sim_port_open(&world->network, sim_client_port(i), NULL, 0);
+    }
+    for (unsigned i = 0; i < SIM_CLIENTS; i++) {
+        clients->clients[i].left = (uint64_t)sim_between(&random, COMMANDS_LEAST, COMMANDS_MOST);
         struct sim_event event = { .at_us = sim_between(&random, 1000, 50000),
                                    .kind = SIM_ASK,
                                    .target = i };
@@ -77,7 +79,7 @@ void sim_clients_close(struct sim_world *world)
         free(command->answer);
         free(command);
     }
-    for (unsigned i = 0; i < SIM_CLIENTS; i++) {
+    for (unsigned i = 0; i <= SIM_OPERATOR; i++) {
         sim_port_close(&world->network, sim_client_port(i));
     }
     buffer_release(&clients->header);
@@ -88,7 +90,7 @@ void sim_clients_close(struct sim_world *world)
 
 /* ---- sending */
 
-static struct sim_command *command_add(struct sim_clients *clients, unsigned client)
+struct sim_command *sim_command_add(struct sim_clients *clients, unsigned client)
 {
     struct sim_command *command = memory_allocate(sizeof *command);
     if ((clients->count & (clients->count + 1)) == 0) {
@@ -127,7 +129,7 @@ static void command_send(struct sim_clients *clients, struct sim_command *comman
             command->attempts);
 }
 
-static void command_begin(struct sim_clients *clients, struct sim_command *command)
+void sim_command_begin(struct sim_clients *clients, struct sim_command *command)
 {
     clients->commands[clients->count++] = command;
     clients->clients[command->client].open += 1;
@@ -143,11 +145,11 @@ void sim_client_ask(struct sim_world *world, unsigned client)
         return;
     }
     if (asking->open < OPEN_MAX) {
-        struct sim_command *command = command_add(clients, client);
+        struct sim_command *command = sim_command_add(clients, client);
         command->timeout_ms = sim_chance(&asking->random, 300) ? 500 : 0;
         sim_command_draw(clients, asking, command);
         asking->left -= 1;
-        command_begin(clients, command);
+        sim_command_begin(clients, command);
     }
     struct sim_event event = { .at_us =
                                    world->now_us + sim_between(&asking->random, 0, PAUSE_MOST_US),
@@ -204,6 +206,9 @@ static void look(struct sim_clients *clients, const struct sim_command *command)
         if (world->nodes[command->node].starts > command->starts) {
             sim_sometimes(world, SIM_RETRY_AFTER_BLOW);
         }
+    }
+    if (command->what == SIM_ACCEPT && !world->is_calm) {
+        sim_sometimes(world, SIM_LED_ON_IN_TROUBLE);
     }
     if (command->was_put_off) {
         sim_sometimes(world, SIM_REFUSED_UNTIL_LATER);
@@ -277,12 +282,12 @@ bool sim_clients_are_done(const struct sim_world *world)
 static void question_ask(struct sim_clients *clients, enum sim_question question, unsigned node,
                          const unsigned about[2])
 {
-    struct sim_command *command = command_add(clients, 0);
+    struct sim_command *command = sim_command_add(clients, 0);
     command->customer = about[0];
     command->subject = about[1];
     command->node = node;
     sim_question_encode(clients, command, question);
-    command_begin(clients, command);
+    sim_command_begin(clients, command);
 }
 
 static void node_ask(struct sim_clients *clients, enum sim_question question,

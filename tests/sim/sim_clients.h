@@ -13,6 +13,8 @@
 #define SIM_SEGMENTS 4
 #define SIM_CAMPAIGNS 4
 #define SIM_PAGE 1000
+/* Behind the clients: who makes nothing up, but leads feeds on that stand still. */
+#define SIM_OPERATOR SIM_CLIENTS
 
 enum sim_what {
     SIM_INGEST,
@@ -24,6 +26,8 @@ enum sim_what {
     SIM_REVERSE,
     SIM_TRIGGER,
     SIM_REUSE, /* a key that another command has */
+    SIM_ACCEPT,
+    SIM_ACCEPT_WRONG, /* of a feed that the service does not read */
     SIM_QUESTION,
 };
 
@@ -85,6 +89,8 @@ struct sim_command {
     enum sim_question question;
     unsigned subject; /* of a question: programme, segment, campaign */
     int64_t by_ms;
+    unsigned feed; /* of its node's */
+    uint64_t from;
     /* what became of it */
     uint64_t attempts;
     int64_t next_at_us;
@@ -111,7 +117,7 @@ struct sim_clients {
     unsigned customer_count;
     char customers[SIM_CUSTOMERS_MAX][24];
     uint32_t partitions[SIM_CUSTOMERS_MAX];
-    struct sim_client clients[SIM_CLIENTS];
+    struct sim_client clients[SIM_CLIENTS + 1];
     struct sim_command **commands;
     size_t count;
     size_t answered;
@@ -120,6 +126,9 @@ struct sim_clients {
     uint64_t events;       /* made up so far */
     struct buffer header;
 };
+
+/* Why a feed is led on. */
+#define SIM_REASON "its journal was copied"
 
 extern const char *const sim_programmes[SIM_PROGRAMMES];
 extern const char *const sim_segments[SIM_SEGMENTS];
@@ -141,5 +150,14 @@ uint32_t sim_shard_of_customer(const struct sim_world *world, const char *servic
                                unsigned customer);
 /* The `number`th client's port. */
 unsigned sim_client_port(unsigned number);
+
+/* ---- sim_clients.c, for the operator */
+struct sim_command *sim_command_add(struct sim_clients *clients, unsigned client);
+/* Keeps it, and sends it to its node. */
+void sim_command_begin(struct sim_clients *clients, struct sim_command *command);
+
+/* ---- sim_operator.c */
+/* Leads on what stands still because its producer's journal was replaced, if it can be done now. */
+void sim_operator_look(struct sim_world *world);
 
 #endif

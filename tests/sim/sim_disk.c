@@ -321,6 +321,12 @@ void sim_disk_arm(struct sim_disk *disk, unsigned owner, enum sim_blow blow, uin
     armed->writes_left = writes;
 }
 
+void sim_disk_disarm(struct sim_disk *disk, unsigned owner)
+{
+    disk->owners[owner].is_armed = false;
+    disk->owners[owner].syncs_left = 0;
+}
+
 void sim_disk_arm_error(struct sim_disk *disk, unsigned owner, const char *part, uint64_t syncs)
 {
     disk->owners[owner].error_part = part;

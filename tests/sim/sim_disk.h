@@ -36,6 +36,8 @@ void sim_disk_close(struct sim_disk **disk);
 void sim_disk_own(struct sim_disk *disk, unsigned owner, const char *beginning);
 /* A blow falls on the owner at its `writes`th write from now. */
 void sim_disk_arm(struct sim_disk *disk, unsigned owner, enum sim_blow blow, uint64_t writes);
+/* No blow falls that was to come, and no sync fails. */
+void sim_disk_disarm(struct sim_disk *disk, unsigned owner);
 /* It falls now. Once is enough. */
 void sim_disk_strike(struct sim_disk *disk, unsigned owner, enum sim_blow blow);
 /* The owner's `syncs`th sync from now fails, once: of those files whose path holds `part`, which

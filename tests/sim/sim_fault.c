@@ -19,18 +19,19 @@
 /* Keys are known for seven days of the wall clock. */
 #define LEAPS_MOST_MS (INT64_C(6) * 24 * 3600 * 1000)
 
-const char *const sim_troubles[SIM_TROUBLES] = { "loss",   "twice", "late",     "slow", "apart",
-                                                 "kill",   "power", "blackout", "stop", "leaps",
-                                                 "errors", "full",  "frozen",   "small" };
+const char *const sim_troubles[SIM_TROUBLES] = {
+    "loss", "twice", "late",   "slow", "apart",  "kill",  "power",   "blackout",
+    "stop", "leaps", "errors", "full", "frozen", "small", "replaced"
+};
 
 /* In the order of sim_troubles. */
 static void troubles_drop(struct sim_swarm *swarm, uint32_t without)
 {
     bool *const places[SIM_TROUBLES] = {
-        &swarm->has_loss,   &swarm->has_twice, &swarm->has_late,   &swarm->has_slow,
-        &swarm->has_apart,  &swarm->has_kill,  &swarm->has_power,  &swarm->has_blackout,
-        &swarm->has_stop,   &swarm->has_leaps, &swarm->has_errors, &swarm->has_full,
-        &swarm->has_frozen, &swarm->has_small,
+        &swarm->has_loss,   &swarm->has_twice, &swarm->has_late,     &swarm->has_slow,
+        &swarm->has_apart,  &swarm->has_kill,  &swarm->has_power,    &swarm->has_blackout,
+        &swarm->has_stop,   &swarm->has_leaps, &swarm->has_errors,   &swarm->has_full,
+        &swarm->has_frozen, &swarm->has_small, &swarm->has_replaced,
     };
     for (unsigned i = 0; i < SIM_TROUBLES; i++) {
         *places[i] = *places[i] && (without >> i & 1U) == 0;
@@ -56,6 +57,7 @@ struct sim_swarm sim_swarm_draw(const struct sim_options *options)
     swarm.has_frozen = sim_chance(&random, 300);
     swarm.has_small = sim_chance(&random, 400);
     swarm.consumer_shards = sim_chance(&random, 200) ? 2 : 1;
+    swarm.has_replaced = sim_chance(&random, 250);
     troubles_drop(&swarm, options->without);
     return swarm;
 }
@@ -150,6 +152,21 @@ static void node_stop(struct sim_world *world)
     }
 }
 
+static void journal_replace(struct sim_world *world)
+{
+    struct sim_node *node = node_draw(world);
+    if (node == NULL || node->journal == NULL) {
+        return;
+    }
+    sim_log(world, "%s/%" PRIu32 " goes on with a copy of its journal", node->definition->name,
+            node->shard);
+    if (sim_node_stop(node) && sim_journal_copy(node)) {
+        sim_sometimes(world, SIM_JOURNAL_REPLACED);
+        sim_node_close(node);
+        start_later(world, node);
+    }
+}
+
 static void error_arm(struct sim_world *world)
 {
     const struct sim_node *node = node_draw(world);
@@ -235,6 +252,10 @@ static void power_cut(struct sim_world *world)
 void sim_fault(struct sim_world *world)
 {
     const struct sim_swarm *swarm = &world->swarm;
+    if (swarm->has_replaced && sim_chance(&world->faults, 80)) {
+        journal_replace(world);
+        return;
+    }
     const struct {
         bool is_there;
         uint64_t weight;

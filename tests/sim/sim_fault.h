@@ -6,7 +6,7 @@
 
 #include "tests/sim/sim_world.h"
 
-#define SIM_TROUBLES 14
+#define SIM_TROUBLES 15
 /* Their names. */
 extern const char *const sim_troubles[SIM_TROUBLES];
 struct sim_swarm sim_swarm_draw(const struct sim_options *options);

@@ -6,6 +6,7 @@
  *   sim_judge_segments.c   who belongs where, counted again
  *   sim_judge_history.c    the same and schedules, moment by moment, under the event clock
  *   sim_judge_campaign.c   who was written to, and the lines and letters that left
+ *   sim_judge_feeds.c      which feeds were led on, and from where
  *   sim_judge_report.c     what it all adds up to
  */
 #ifndef KITH_TESTS_SIM_JUDGE_H
@@ -51,6 +52,7 @@ bool sim_belongs(const struct sim_judge *judge, unsigned customer, unsigned segm
                  struct sim_moment moment);
 void sim_judge_history(struct sim_judge *judge);
 void sim_judge_campaign(struct sim_judge *judge);
+void sim_judge_feeds(struct sim_judge *judge);
 void sim_judge_report(struct sim_judge *judge);
 
 #endif

@@ -132,6 +132,9 @@ static void letters_read(struct desk *desk)
             desk->since_ms = fact->recorded_at_ms;
             continue;
         }
+        if (fact->type == KITH__V1__FACT_TYPE__FACT_CONSUMER_ACCEPTED) {
+            continue;
+        }
         Kith__V1__Dispatch *told =
             kith__v1__dispatch__unpack(NULL, fact->body.len, fact->body.data);
         if (told == NULL || told->dispatch.len != ID_BYTES || told->step == NULL) {

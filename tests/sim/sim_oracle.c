@@ -59,6 +59,7 @@ void sim_oracle_judge(struct sim_world *world)
     sim_judge_segments(&judge);
     sim_judge_history(&judge);
     sim_judge_campaign(&judge);
+    sim_judge_feeds(&judge);
     sim_judge_report(&judge);
     for (size_t i = 0; i < world->node_count; i++) {
         sim_facts_release(&judge.facts[i]);

@@ -21,6 +21,10 @@
     X(SYNC_FAILED_AT_START,    "a sync failed, and a service did not start")                       \
     X(SYNC_OF_LINES_FAILED,    "a sync of lines for others failed, and they were written again")   \
     X(DISK_FULL,               "a disk was full for a while")                                      \
+    X(JOURNAL_REPLACED,        "a service went on with a copy of its journal")                     \
+    X(FEED_LED_ON,             "a feed stood still, and an operator led it on")                    \
+    X(LED_ON_IN_TROUBLE,       "a feed was led on while there was trouble")                        \
+    X(ACCEPT_REFUSED,          "an operator named a feed that the service does not read")          \
     X(FROZEN,                  "a service stood still, and knew nothing of it")                    \
     X(DURABLE_UNTOLD,          "a block was durable, and nobody had been told when the blow fell") \
     X(TIME_AT_START,           "time alone made facts in the first turns after a start")           \

@@ -399,6 +399,31 @@ static bool reuse_draw(const struct sim_clients *clients, struct sim_client *cli
     return false;
 }
 
+/* ---- feeds */
+
+void sim_accept_encode(const char *feed, uint32_t shard, struct sim_command *command)
+{
+    Kith__V1__AcceptRequest accept = KITH__V1__ACCEPT_REQUEST__INIT;
+    command->method = "consumer.Accept";
+    accept.feed = plain(feed);
+    accept.has_shard = true;
+    accept.shard = shard;
+    accept.has_from = true;
+    accept.from = command->from;
+    accept.reason = plain(SIM_REASON);
+    pack(&accept.base, &command->body);
+}
+
+/* Nobody reads reporting. */
+static void accept_draw(const struct sim_clients *clients, struct sim_client *client,
+                        struct sim_command *command)
+{
+    command->what = SIM_ACCEPT_WRONG;
+    command->node = (unsigned)sim_below(&client->random, clients->world->node_count);
+    command->from = sim_below(&client->random, 1 + clients->events);
+    sim_accept_encode("reporting", 0, command);
+}
+
 /* ---- questions */
 
 static void balance_ask(const struct sim_clients *clients, struct sim_command *command)
@@ -523,6 +548,9 @@ void sim_command_draw(struct sim_clients *clients, struct sim_client *client,
     } else if (drawn < 93 && clients->world->swarm.is_event_clock) {
         advance_draw(clients, client, command);
     } else if (drawn < 95 && reuse_draw(clients, client, command)) {
+        return;
+    } else if (drawn == 95) {
+        accept_draw(clients, client, command);
         return;
     } else {
         question_draw(clients, client, command);

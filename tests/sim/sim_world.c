@@ -370,6 +370,7 @@ static void event_happen(struct sim_world *world, const struct sim_event *event)
         return;
     case SIM_RETRY:
         sim_clients_retry(world);
+        sim_operator_look(world);
         event_put(world, SIM_RETRY, world->now_us + RETRY_US);
         return;
     case SIM_FAULT:

@@ -58,6 +58,7 @@ struct sim_swarm {
     bool has_full;     /* disks */
     bool has_frozen;   /* processes */
     bool has_small;    /* bounds are tiny */
+    bool has_replaced; /* journals, by copies with another epoch */
     bool is_event_clock;
     uint32_t consumer_shards;
 };
@@ -88,8 +89,9 @@ struct sim_node {
     int64_t full_until_us;
     uint64_t told_block; /* the newest when its newest turn was over */
     bool is_open;
-    bool has_failed; /* a commit, or a start: the process ends itself */
-    uint64_t errors; /* of its disk, when it last started */
+    bool has_failed;       /* a commit, or a start: the process ends itself */
+    uint64_t errors;       /* of its disk, when it last started */
+    uint64_t replacements; /* of its journal */
 };
 
 /* A message that the mail server has taken. */
@@ -180,6 +182,12 @@ MUST_USE bool sim_node_stop(struct sim_node *node);
 bool sim_node_is_idle(struct sim_node *node);
 /* State is what its journal makes of it; for reporting, what the feeds make of it. */
 void sim_node_verify(struct sim_node *node);
+
+/* ---- sim_copy.c */
+/* Puts a copy in its journal's place, block by block the same, but with an epoch of its own:
+ * whoever reads it must be led on. The node is stopped, and closed next. False: a blow fell
+ * meanwhile, or its disk said no; the journal is the one that it was. */
+MUST_USE bool sim_journal_copy(struct sim_node *node);
 
 /* ---- sim_channel.c */
 void sim_channel_carry(struct sim_world *world, unsigned index, uint64_t life);
