@@ -294,6 +294,7 @@ void sim_blows_settle(struct sim_world *world)
         if (node->is_open && sim_disk_is_struck(world->disk, node->number)) {
             sim_node_close(node);
             sim_disk_restore(world->disk, node->number);
+            node->was_struck = true;
             start_later(world, node);
         }
     }

@@ -82,6 +82,17 @@ static bool cause_is_of(const struct sim_judge *judge, uint64_t cause, unsigned 
     return false;
 }
 
+/* Written in the first turns after a blow. */
+static bool is_of_beginning(const struct sim_node *node, uint64_t seq)
+{
+    for (size_t i = 0; i < node->beginning_count; i++) {
+        if (node->beginnings[i].first_seq <= seq && seq <= node->beginnings[i].last_seq) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void move_judge(struct standing *standing, const struct sim_fact *fact, bool enters,
                        const char *name)
 {
@@ -105,6 +116,9 @@ static void move_judge(struct standing *standing, const struct sim_fact *fact, b
     *is_member = enters;
     if (enters && !cause_is_of(judge, fact->fact->cause, customer)) {
         sim_sometimes(judge->world, SIM_ENTRY_BY_TIME);
+        if (is_of_beginning(standing->node, fact->seq)) {
+            sim_sometimes(judge->world, SIM_ENTRY_BY_TIME_AT_START);
+        }
     }
 }
 

@@ -166,6 +166,15 @@ static void start_look(struct sim_node *node)
             shell->counters.recovered_blocks);
 }
 
+/* Of a life that follows a blow. What it says about its rules when it starts is not its turns'. */
+static void beginning_open(struct sim_node *node)
+{
+    if (node->was_struck && node->journal != NULL && node->beginning_count < SIM_BEGINNINGS_MAX) {
+        node->beginnings[node->beginning_count++] =
+            (struct sim_beginning){ .first_seq = journal_end(node->journal).seq + 1 };
+    }
+}
+
 void sim_node_open(struct sim_node *node)
 {
     struct sim_world *world = node->world;
@@ -192,10 +201,20 @@ void sim_node_open(struct sim_node *node)
     world->running = NULL;
     if (!node->has_failed) {
         start_look(node);
+        beginning_open(node);
         sim_wake(world, node, world->now_us);
     }
 }
 /* ---- turns */
+
+/* The disk has what this turn wrote. */
+static void beginning_look(struct sim_node *node)
+{
+    if (node->was_struck && node->beginning_count > 0 &&
+        node->world->now_us < node->started_us + BEGINNING_US) {
+        node->beginnings[node->beginning_count - 1].last_seq = journal_end(node->journal).seq;
+    }
+}
 
 static void turn_look(struct sim_node *node, uint64_t commands_before, bool is_checkpoint)
 {
@@ -213,6 +232,7 @@ static void turn_look(struct sim_node *node, uint64_t commands_before, bool is_c
     }
     if (!sim_disk_is_struck(node->world->disk, node->number)) {
         node->told_block = node->shell->position.block;
+        beginning_look(node);
     }
 }
 
@@ -267,6 +287,7 @@ void sim_node_close(struct sim_node *node)
     process_release(&node->process);
     world->running = NULL;
     node->is_open = false;
+    node->was_struck = false;
     node->wake_number += 1;
 }
 

@@ -28,6 +28,7 @@
     X(FROZEN,                  "a service stood still, and knew nothing of it")                    \
     X(DURABLE_UNTOLD,          "a block was durable, and nobody had been told when the blow fell") \
     X(TIME_AT_START,           "time alone made facts in the first turns after a start")           \
+    X(ENTRY_BY_TIME_AT_START,  "a customer entered by time alone in the first turns after a blow") \
     X(APART,                   "two ports were apart")                                             \
     X(MESSAGE_LOST,            "a message was lost")                                               \
     X(MESSAGE_TWICE,           "a message came twice")                                             \

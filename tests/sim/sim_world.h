@@ -17,6 +17,8 @@
 #define SIM_LOG_BYTES 160
 #define SIM_CHANNELS_MAX 4
 #define SIM_PROVIDED_MAX 4096
+/* Later ones of a shard are not looked at. */
+#define SIM_BEGINNINGS_MAX 64
 /* Of the wall clock as the first event happens: 2026-01-05, a Monday. */
 #define SIM_WALL_MS INT64_C(1767571200000)
 
@@ -65,6 +67,12 @@ struct sim_swarm {
 
 struct sim_world;
 
+/* What a service wrote in its first turns after a blow, from one fact to another. */
+struct sim_beginning {
+    uint64_t first_seq;
+    uint64_t last_seq; /* less than the first: nothing */
+};
+
 /* A service's shard. Its port has the same number. */
 struct sim_node {
     struct sim_world *world;
@@ -92,6 +100,9 @@ struct sim_node {
     bool has_failed;       /* a commit, or a start: the process ends itself */
     uint64_t errors;       /* of its disk, when it last started */
     uint64_t replacements; /* of its journal */
+    bool was_struck;       /* its life before this one ended by a blow */
+    size_t beginning_count;
+    struct sim_beginning beginnings[SIM_BEGINNINGS_MAX];
 };
 
 /* A message that the mail server has taken. */
