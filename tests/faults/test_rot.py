@@ -66,14 +66,18 @@ def flip(draw, path, record):
     return record, lambda: lmdb_pages.flip(path, at, bit)
 
 
-def flip_key(draw, path, record):
-    """Turns over one bit of its key; returns the record as it then is, and what turns it back."""
-    i, bit = draw.randrange(len(record.key)), draw.randrange(8)
-    key = bytearray(record.key)
-    key[i] ^= 1 << bit
-    lmdb_pages.flip(path, record.key_at + i, bit)
-    return (dataclasses.replace(record, key=bytes(key)),
-            lambda: lmdb_pages.flip(path, record.key_at + i, bit))
+def flip_key(draw, path, record, wanted=b""):
+    """Turns over one bit of its key; returns the record as it then is, and what turns it back. If
+    a bit can, it makes the key one below `wanted`: who looks for that is led past the record."""
+    turned = []
+    for i, bit in itertools.product(range(len(record.key)), range(8)):
+        key = bytearray(record.key)
+        key[i] ^= 1 << bit
+        turned.append((bytes(key), record.key_at + i, bit))
+    leading_past = [one for one in turned if one[0] < wanted]
+    key, at, bit = draw.choice(leading_past or turned)
+    lmdb_pages.flip(path, at, bit)
+    return dataclasses.replace(record, key=key), lambda: lmdb_pages.flip(path, at, bit)
 
 
 def a_block_that_rots_under_its_service_is_not_served():
@@ -193,13 +197,14 @@ def new_keys(prefix):
     return lambda: f"{prefix}{next(numbers)}"
 
 
-def is_not_answered(kith, draw, question, wanted):
-    """One bit of the block that holds the record `wanted` is wrong."""
+def is_not_answered(kith, draw, question, wanted, in_key):
+    """One bit of the block that holds the record `wanted` is wrong, in its value or in its key."""
     service, path = question.service, file_of(kith, question.service, "state")
     found = [block for key, block in runs_of(kith, service).keys() if key == wanted]
     require(len(found) == 1, f"{service}: {wanted.hex()} lies in {len(found)} blocks")
-    rotten, back = flip(draw, path, found[0])
-    words = f"{question.method}, block {rotten.key.hex()}"
+    rotten, back = (flip_key(draw, path, found[0], wanted) if in_key else
+                    flip(draw, path, found[0]))
+    words = f"{question.method}, block {found[0].key.hex()} that is now {rotten.key.hex()}"
     told = question.ask(kith)
     alive(kith, service)
     if told is None:
@@ -221,8 +226,8 @@ def are_not_answered(kith, draw, questions):
     told = [one.ask(kith) for one in questions]
     rested(kith, service)
     for question in questions:
-        for wanted in question.records:
-            is_not_answered(kith, draw, question, wanted)
+        for wanted, in_key in itertools.product(question.records, (False, True)):
+            is_not_answered(kith, draw, question, wanted, in_key)
     require([one.ask(kith) for one in questions] == told, f"{service} is whole again")
     return told
 

@@ -2,6 +2,10 @@
 /* Runs that are broken: whoever reads them says so, and nothing makes them good. */
 #include "tests/unit/run_set_fixture.h"
 
+#include <sys/mman.h>
+
+#define PAGE_BYTES 4096
+
 /* Writes over one record of LMDB's with one bit of its value flipped; false: it has no such
  * bit. */
 static bool bit_flip(struct bed *bed, MDB_dbi table, struct span key, size_t bit)
@@ -129,6 +133,63 @@ START_TEST(a_flipped_bit_of_a_block_is_found_by_whoever_reads_it)
 }
 END_TEST
 
+/* The block's key as it lies in the file. */
+static uint8_t *block_key_find(MDB_txn *txn, const struct run *run, const struct store_key *block)
+{
+    MDB_cursor *cursor = NULL;
+    ck_assert_int_eq(mdb_cursor_open(txn, run->table, &cursor), MDB_SUCCESS);
+    MDB_val key = store_value_of(store_key_span(block));
+    MDB_val value = { 0 };
+    ck_assert_int_eq(mdb_cursor_get(cursor, &key, &value, MDB_SET_KEY), MDB_SUCCESS);
+    mdb_cursor_close(cursor);
+    return key.mv_data;
+}
+
+/* Where it lies, as a disk does it: LMDB would put the record where its new key belongs. */
+static void byte_change(uint8_t *at, uint8_t bits)
+{
+    uint8_t *page = at - (uintptr_t)at % PAGE_BYTES;
+    ck_assert_int_eq(mprotect(page, PAGE_BYTES, PROT_READ | PROT_WRITE), 0);
+    *at ^= bits;
+    ck_assert_int_eq(mprotect(page, PAGE_BYTES, PROT_READ), 0);
+}
+
+/* No record that is there is said not to be. */
+static void nothing_is_missed(const struct bed *bed, MDB_txn *txn)
+{
+    const struct run_list *list = run_set_list(bed->set);
+    for (size_t i = 0; i < RECORDS; i++) {
+        struct span key = store_key_span(&bed->keys[i]);
+        struct span value = { 0 };
+        enum status status = run_list_get(list, txn, store_key_hash(key), key, &value);
+        ck_assert_int_ne(status, bed->has[i] ? STATUS_NOT_FOUND : STATUS_OK);
+    }
+}
+
+START_TEST(a_block_whose_key_has_rotted_is_not_passed_by)
+{
+    struct bed *bed = bed_make("key bits");
+    run_make(bed, 60);
+    const struct run *run = run_set_list(bed->set)->runs[0];
+    struct store_key block = block_of(bed, run, (size_t)chance_below(&bed->chance, RECORDS / 2));
+    MDB_txn *txn = read_begin(bed);
+    uint8_t *key = block_key_find(txn, run, &block);
+    for (size_t bit = 0; bit < 8 * block.size; bit++) {
+        byte_change(key + bit / 8, (uint8_t)(1U << (bit % 8)));
+        struct span value = { 0 };
+        struct span last = store_key_span(&block);
+        ck_assert_int_eq(
+            run_list_get(run_set_list(bed->set), txn, store_key_hash(last), last, &value),
+            STATUS_CORRUPT);
+        nothing_is_missed(bed, txn);
+        byte_change(key + bit / 8, (uint8_t)(1U << (bit % 8)));
+    }
+    mdb_txn_abort(txn);
+    bed_check(bed);
+    bed_remove(bed);
+}
+END_TEST
+
 /* The merge of runs one of which is broken; `broken` is where it says so. */
 static void merge_fails(struct bed *bed, struct store_key *broken)
 {
@@ -196,6 +257,7 @@ int main(void)
     tcase_add_test(tests, a_flipped_bit_of_the_list_is_refused_at_open);
     tcase_add_test(tests, a_flipped_bit_of_a_filter_is_refused_at_open);
     tcase_add_test(tests, a_flipped_bit_of_a_block_is_found_by_whoever_reads_it);
+    tcase_add_test(tests, a_block_whose_key_has_rotted_is_not_passed_by);
     tcase_add_test(tests, a_merge_makes_nothing_good_that_is_broken);
     tcase_add_test(tests, a_block_that_is_missing_is_seen);
     suite_add_tcase(suite, tests);
