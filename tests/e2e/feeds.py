@@ -136,5 +136,13 @@ def customer_id(suite_key, customer):
     return hashed.digest()
 
 
+def dispatch_id(campaign, customer, step):
+    """The name of a message, as a line of an outbox shows it: docs/protocol.md."""
+    hashed = hashlib.blake2b(digest_size=16)
+    for part in (campaign.encode(), customer.encode(), step.encode()):
+        hashed.update(len(part).to_bytes(8, "big") + part)
+    return hashed.hexdigest()
+
+
 def partition(suite_key, customer):
     return int.from_bytes(customer_id(suite_key, customer)[:2], "big") >> 6
