@@ -38,6 +38,10 @@ class Mangler:
         """From here on it only passes messages on."""
         self.is_mangling = False
 
+    def mangle(self):
+        """Again, after it was healed."""
+        self.is_mangling = True
+
     def close(self):
         self.ends = True
         self.thread.join()
