@@ -12,7 +12,7 @@ Each kill falls into a phase:
   outbox      campaign, between intent and outcome: as it writes or syncs its channel's file
   mail        campaign, while it speaks with the mail server; also when the server has the message
               and has not answered
-  any         whatever it does just then
+  any         whatever it does just then; in the short form once, of a service that the seed draws
 A kill counts when rows were still to be acknowledged, the victim had come further since the kill
 before, and it had work in hand.
 
@@ -22,6 +22,7 @@ Wall time with the sanitizers: 80 s; with --long, 11 minutes.
 import itertools
 import json
 import os
+import random
 import time
 
 import kill_life
@@ -32,6 +33,8 @@ from suite import Failure, require, wait_until
 # Of each service; campaign is killed twice more.
 KILLS = int(os.environ.get("KITH_KILLS", "20")) if suite.OPTIONS.long else 3
 ROWS, RATE = (25_000 * KILLS, 3_000) if suite.OPTIONS.long else (100_000, 3_000)
+# Draws who is killed at any moment: another one each time, unless it is given.
+SEED = int(os.environ.get("KITH_TEST_SEED", random.SystemRandom().randrange(10**6)))
 PERIOD_S = 0.8
 KEY = bytes(range(32))
 # As long as it takes: ctest ends what takes too long.
@@ -124,7 +127,8 @@ class Killer:
 
 
 def plan(services):
-    """(service, phase) of every kill: the services in turn, then what campaign alone does."""
+    """(service, phase) of every kill: the services in turn, then what campaign alone does; and in
+    the short form one at any moment, somewhere among them."""
     phases = ["commit", "checkpoint", "recovery"] + (["any"] if suite.OPTIONS.long else [])
     cycles = {}
     for shift, service in enumerate(services):
@@ -136,6 +140,9 @@ def plan(services):
     for _ in range(KILLS):
         kills += [(service, next(cycles[service])) for service in services]
         kills += [("campaign", "outbox"), ("campaign", "mail")]
+    if not suite.OPTIONS.long:  # there each is
+        draw = random.Random(SEED)
+        kills.insert(draw.randrange(len(kills) + 1), (draw.choice(services), "any"))
     return kills
 
 
@@ -228,6 +235,7 @@ def require_whole(summary, part):
 
 def killed_while_loading(kith, life):
     """Loads what it needs to carry out the plan."""
+    print(f"  seed {SEED}", flush=True)
     killer = Killer(kith, life)
     for service, phase in plan(kith.services):
         killer.kill(service, phase)
