@@ -345,9 +345,11 @@ static enum cap_answer cap_check(const struct view *view,
     return counted - open < rule->cap_messages ? CAP_DEPENDS : CAP_FULL;
 }
 
-static bool is_valid_at(const struct campaign_rule *rule, int64_t now_ms)
+static bool is_valid(const struct campaign_candidate *candidate)
 {
-    return now_ms >= rule->valid_from_ms && now_ms < rule->valid_until_ms;
+    const struct campaign_rule *rule = candidate->rule;
+    int64_t at_ms = candidate->wall_ms > candidate->now_ms ? candidate->wall_ms : candidate->now_ms;
+    return at_ms >= rule->valid_from_ms && at_ms < rule->valid_until_ms;
 }
 
 bool campaign_core_decide(const struct view *view, const struct campaign_setup *setup,
@@ -374,7 +376,7 @@ bool campaign_core_decide(const struct view *view, const struct campaign_setup *
     int64_t since_ms = 0;
     if (rule == NULL) {
         decided.reason = CAMPAIGN_GONE;
-    } else if (!is_valid_at(rule, candidate->now_ms)) {
+    } else if (!is_valid(candidate)) {
         decided.reason = CAMPAIGN_NOT_VALID;
     } else if (!campaign_member_load(view, span_of_text(rule->segment), candidate->customer,
                                      &since_ms)) {

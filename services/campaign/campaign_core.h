@@ -116,6 +116,7 @@ struct campaign_candidate {
     struct campaign_plan plan;
     struct customer_id customer;
     int64_t now_ms;
+    int64_t wall_ms; /* when it would be handed over, if that is later: validity goes by it */
 };
 
 /* A decision, or an outcome; decided or read back. */

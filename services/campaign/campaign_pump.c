@@ -40,6 +40,13 @@ void campaign_decision_emit(struct campaign *campaign, struct turn *turn,
     }
 }
 
+/* Time passes in steps from one thing that is due to the next, and all of it may have been slept
+ * through: nothing is handed over before the turn's wall time. */
+static int64_t hand_over_ms(const struct campaign *campaign, const struct turn *turn)
+{
+    return campaign->is_event_clock ? turn_now(turn) : turn_wall(turn);
+}
+
 static void candidate_decide(struct campaign *campaign, struct turn *turn,
                              const struct campaign_candidate *candidate)
 {
@@ -80,6 +87,7 @@ static void planned_decide(struct campaign *campaign, struct turn *turn,
                   .step = dispatch.step },
         .customer = dispatch.customer,
         .now_ms = turn_now(turn),
+        .wall_ms = hand_over_ms(campaign, turn),
     };
     candidate_decide(campaign, turn, &candidate);
 }
@@ -136,6 +144,7 @@ static void audience_decide(struct campaign *campaign, struct turn *turn,
                   .step = campaign_core_schedule_step(work->due_ms) },
         .customer = ran.after,
         .now_ms = turn_now(turn),
+        .wall_ms = hand_over_ms(campaign, turn),
     };
     candidate.plan.dispatch =
         campaign_core_dispatch_id(campaign_name_span(&work->campaign),

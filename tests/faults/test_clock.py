@@ -376,6 +376,22 @@ def in_the_nights_when_clocks_are_changed_each_is_written_to_once():
         print(f"  {len(nights.dispatches)} messages, each once", flush=True)
 
 
+def what_was_slept_through_is_not_sent_when_it_is_valid_no_more():
+    """The machine sleeps from before a schedule's instant until after the campaign's last: nobody
+    is written to, since it is now that must be valid."""
+    (_, change_ms), _ = next_changes()
+    due_ms = change_ms - DAY_MS
+    text = nights_configuration(due_ms, due_ms - HOUR_MS, due_ms + HOUR_MS)
+    valid = next(line for line in text.splitlines() if "valid:" in line)
+    text = text.replace("    text: Hush", f"{valid}\n    text: Hush")
+    with faulty.FaultySuite(text, key=crash.KEY) as kith:
+        kith.start_all()
+        nights = Nights(kith, due_ms + DAY_MS, 0, 0)  # its first is valid no more
+        nights.clock_set(due_ms - 2 * HOUR_MS)
+        nights.enter()
+        nights.clock_set(due_ms + 4 * HOUR_MS)
+
+
 # ---- what waits
 
 
@@ -403,4 +419,5 @@ if __name__ == "__main__":
     suite.main(events_are_accepted_by_the_clock_that_never_goes_back,
                a_window_ends_once_however_often_the_clock_passes_its_end,
                in_the_nights_when_clocks_are_changed_each_is_written_to_once,
+               what_was_slept_through_is_not_sent_when_it_is_valid_no_more,
                what_is_parked_is_woken_by_the_other_clock)

@@ -21,6 +21,7 @@ static struct campaign_message message;
 static struct campaign_decision decision;
 static uint64_t seq;
 static uint32_t version;
+static int64_t wall_ms; /* 0: as now is */
 
 /* ---- fixture */
 
@@ -81,6 +82,7 @@ static void setup_all(void)
     campaign_message_init(&message);
     seq = 0;
     version = 0;
+    wall_ms = 0;
     channel_add("post", "phone", 2);
     channel_add("mail", "", 2);
     (void)rule_add("thanks", 0);
@@ -138,6 +140,7 @@ static bool decide_at(int64_t now_ms)
         .plan = { queued.dispatch, dispatch.campaign, dispatch.trigger, dispatch.step },
         .customer = dispatch.customer,
         .now_ms = now_ms,
+        .wall_ms = wall_ms,
     };
     if (!campaign_core_decide(&view, &setup, &candidate, &decision, &message)) {
         return false;
@@ -213,6 +216,24 @@ START_TEST(validity_begins_with_its_first_moment_and_ends_before_its_last)
     ck_assert_int_eq(reason_at(NOW_MS + 10), CAMPAIGN_REASON_NONE);
     ck_assert_int_eq(reason_at(NOW_MS + 19), CAMPAIGN_REASON_NONE);
     outcome(CAMPAIGN_SENT);
+    ck_assert_int_eq(reason_at(NOW_MS + 20), CAMPAIGN_NOT_VALID);
+}
+END_TEST
+
+START_TEST(what_was_slept_through_is_valid_if_it_is_when_it_is_handed_over)
+{
+    campaigns.campaigns[0].valid_from_ms = NOW_MS;
+    campaigns.campaigns[0].valid_until_ms = NOW_MS + 20;
+    rules_put(NOW_MS);
+    for (uint8_t i = 1; i <= 3; i++) {
+        move(i, true, "1", "gold");
+    }
+    wall_ms = NOW_MS + 19;
+    ck_assert_int_eq(reason_at(NOW_MS), CAMPAIGN_REASON_NONE);
+    outcome(CAMPAIGN_SENT);
+    wall_ms = NOW_MS + 20;
+    ck_assert_int_eq(reason_at(NOW_MS), CAMPAIGN_NOT_VALID);
+    wall_ms = NOW_MS; /* behind now, as a clock that went back */
     ck_assert_int_eq(reason_at(NOW_MS + 20), CAMPAIGN_NOT_VALID);
 }
 END_TEST
@@ -788,6 +809,7 @@ static Suite *suite_of_core(void)
     tcase_add_test(tcase, a_member_with_an_address_is_written_to);
     tcase_add_test(tcase, a_campaign_that_is_gone_writes_to_nobody);
     tcase_add_test(tcase, validity_begins_with_its_first_moment_and_ends_before_its_last);
+    tcase_add_test(tcase, what_was_slept_through_is_valid_if_it_is_when_it_is_handed_over);
     tcase_add_test(tcase, who_left_meanwhile_is_not_written_to);
     tcase_add_test(tcase, the_cap_covers_its_days_back_to_but_not_with_their_first_moment);
     tcase_add_test(tcase, a_cap_is_each_customers_and_each_campaigns_own);
