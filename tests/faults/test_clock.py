@@ -4,7 +4,7 @@ are changed: times never go back, nothing is done twice or left out, and whoever
 time-out is not kept.
 
 The library that is loaded into the services tells them the other time; the clock that durations
-are measured by stays. Wall time with the sanitizers: 30 s.
+are measured by stays. Wall time with the sanitizers: 20 s.
 """
 # ctest: TIMEOUT 300
 import collections

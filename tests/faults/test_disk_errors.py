@@ -4,7 +4,7 @@ yes nor no, the service ends with 75, its successor knows what became of it, and
 settles it. Who lives by its feeds folds again what it had not made durable. Each call of a commit
 in turn, in each file.
 
-Wall time with the sanitizers: 30 s.
+Wall time with the sanitizers: 35 s.
 """
 # ctest: TIMEOUT 300
 import errno

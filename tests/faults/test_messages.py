@@ -3,7 +3,7 @@
 loyalty and campaign, and of every feed to its consumers. Each event counts once, each posting and
 each triggered message too, and every consumer is what its producers' journals say.
 
-Wall time with the sanitizers: 25 s.
+Wall time with the sanitizers: 20 s.
 """
 # ctest: TIMEOUT 300 LONG 3600
 import collections
