@@ -8,8 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* LMDB's own tables, whose pages are in use too: the free list and the list of names. */
-#define LMDB_TABLE_FREE 0
+/* LMDB's own list of tables: its pages are in use too, as are those of the list of free ones. */
 #define LMDB_TABLE_NAMES 1
 #define LMDB_META_PAGES 2
 
@@ -325,7 +324,7 @@ size_t store_pages(const struct store *store, MDB_txn *txn, size_t *page_bytes)
         pages += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
         *page_bytes = stat.ms_psize;
     }
-    return pages + store_runs_pages(store, txn);
+    return pages + store_runs_pages(store, txn) + store_pinned_pages(store, txn);
 }
 
 void store_space(const struct store *store, size_t *used_bytes, size_t *map_bytes)

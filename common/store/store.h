@@ -101,14 +101,17 @@ MUST_USE enum status store_checkpoint_whole(struct store *store,
                                             const struct journal_position *position);
 
 /* Makes sure that a checkpoint of all that is in memory, and of `more` bytes that may come to
- * it, finds room on the disk, whatever others write there, and in the map. Between turns only.
+ * it, finds room on the disk, whatever others write there, and in the map. While another process
+ * reads a snapshot that is more: it is looked for, but not reserved. Between turns only.
  *   STATUS_LIMIT     there is none
  *   STATUS_INTERNAL  the host says no */
 MUST_USE enum status store_reserve(struct store *store, size_t more);
 /* What the disk has left, besides what is reserved. */
 uint64_t store_disk_free_bytes(const struct store *store);
 
+/* Frees what processes that were killed have been reading. */
 void store_readers_check(struct store *store);
+/* What another process's snapshot keeps from being taken again counts as used. */
 void store_space(const struct store *store, size_t *used_bytes, size_t *map_bytes);
 
 /* ---- digests: what `verify state` compares */

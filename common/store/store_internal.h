@@ -10,6 +10,9 @@
 #include "common/store/store_file.h"
 #include "common/store/store_layer.h"
 
+/* The table of LMDB's own that lists the free pages. */
+#define LMDB_TABLE_FREE 0
+
 enum checkpoint_phase {
     CHECKPOINT_IDLE,
     CHECKPOINT_WRITE, /* the frozen memtable into the run */
@@ -110,7 +113,10 @@ size_t store_merge_records(const struct store *store);
 /* For whoever writes the file: disk and map have room for all that the merge of runs writes
  * that is under way or would be the next. */
 bool store_runs_merge_has_room(const struct store *store);
-/* Pages in use, as `txn` sees the file, and the size of one. */
+/* Pages that are free, but not to be taken as long as another process reads an older snapshot;
+ * `txn` only reads. */
+size_t store_pinned_pages(const struct store *store, MDB_txn *txn);
+/* Pages in use, pinned ones too, as `txn` sees the file, and the size of one. `txn` only reads. */
 size_t store_pages(const struct store *store, MDB_txn *txn, size_t *page_bytes);
 
 #endif
