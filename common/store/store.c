@@ -42,33 +42,32 @@ static const struct memtable_entry *memory_find(const struct store *store, struc
     return entry != NULL ? entry : memtable_find(store->frozen, key, hash);
 }
 
-static bool found_open(const struct store *store, int code, struct span key, MDB_val sealed,
-                       struct span *value)
+static void neighbour_check(const struct store *store, int code, MDB_val key, MDB_val sealed)
 {
-    if (code == MDB_NOTFOUND) {
-        return false;
+    struct span value = { 0 };
+    struct span found = code == MDB_SUCCESS ? store_span_of(key) : span_of(NULL, 0);
+    if (code != MDB_NOTFOUND &&
+        (code != MDB_SUCCESS || !store_record_open(found, store_span_of(sealed), &value))) {
+        store_corrupt_exit(store, found);
     }
-    if (code != MDB_SUCCESS || !store_record_open(key, store_span_of(sealed), value)) {
-        store_corrupt_exit(store, key);
-    }
-    return true;
 }
 
-static bool file_get(const struct store *store, struct span key, struct span *value)
+/* A record of the tree. Where it seems to be absent, those on both sides of its place must be
+ * whole: one whose key has rotted stands there, and its checksum is over the key, too. */
+static bool file_get(const struct store *store, MDB_cursor *cursor, struct span key,
+                     struct span *value)
 {
-    MDB_val key_value = store_value_of(key);
+    MDB_val found = store_value_of(key);
     MDB_val sealed = { 0 };
-    int code = mdb_get(store->reader, store->file.data, &key_value, &sealed);
-    return found_open(store, code, key, sealed, value);
-}
-
-static bool cluster_get(const struct store *store, struct span whole, struct span *value)
-{
-    struct store_key filed = store_key_cluster(whole);
-    MDB_val key = store_value_of(store_key_span(&filed));
-    MDB_val sealed = { 0 };
-    int code = mdb_cursor_get(store->cluster, &key, &sealed, MDB_SET);
-    return found_open(store, code, store_key_span(&filed), sealed, value);
+    int code = mdb_cursor_get(cursor, &found, &sealed, MDB_SET_RANGE);
+    neighbour_check(store, code, found, sealed);
+    if (code == MDB_SUCCESS && span_equal(store_span_of(found), key)) {
+        *value = span_of(sealed.mv_data, sealed.mv_size - STORE_CHECKSUM_BYTES);
+        return true;
+    }
+    code = mdb_cursor_get(cursor, &found, &sealed, code == MDB_SUCCESS ? MDB_PREV : MDB_LAST);
+    neighbour_check(store, code, found, sealed);
+    return false;
 }
 
 static bool store_get(void *context, uint8_t table, struct span key, struct span *value)
@@ -83,14 +82,15 @@ static bool store_get(void *context, uint8_t table, struct span key, struct span
     const struct memtable_entry *entry = memory_find(store, stored, hash);
     if (entry == NULL) {
         if (store->is_clustered[table]) {
-            return cluster_get(store, stored, value);
+            struct store_key filed = store_key_cluster(stored);
+            return file_get(store, store->cluster, store_key_span(&filed), value);
         }
         if (!store->is_permanent[table]) {
-            return file_get(store, stored, value);
+            return file_get(store, store->tree, stored, value);
         }
         return store_runs_get(store, stored, hash, value) ||
                (atomic_load_explicit(&store->data_has_permanent, memory_order_relaxed) &&
-                file_get(store, stored, value));
+                file_get(store, store->tree, stored, value));
     }
     if (memtable_entry_is_tombstone(entry)) {
         return false;
@@ -195,6 +195,8 @@ static enum status store_load(struct store *store, struct refusal *refusal)
     }
     int code = mdb_cursor_open(store->reader, store->file.data, &store->cluster);
     assert(code == MDB_SUCCESS); /* memory is all that it needs */
+    code = mdb_cursor_open(store->reader, store->file.data, &store->tree);
+    assert(code == MDB_SUCCESS);
     status = store_runs_take(store);
     if (status != STATUS_OK) {
         return status;
@@ -254,6 +256,9 @@ void store_close(struct store **store)
     store_runs_close(closed);
     if (closed->cluster != NULL) {
         mdb_cursor_close(closed->cluster);
+    }
+    if (closed->tree != NULL) {
+        mdb_cursor_close(closed->tree);
     }
     if (closed->reader != NULL) {
         mdb_txn_abort(closed->reader);

@@ -37,6 +37,7 @@ struct store {
     struct store_file file;
     MDB_txn *reader;     /* the snapshot that reads look at */
     MDB_cursor *cluster; /* in it: what is read next mostly lies on the same page */
+    MDB_cursor *tree;    /* in it, for tables that are not clustered */
     struct memtable *active;
     struct memtable *frozen;          /* NULL: none. Never written to */
     struct journal_position position; /* the newest P of the file that the loop knows of */

@@ -103,6 +103,8 @@ enum status store_runs_take(struct store *store)
     }
     code = mdb_cursor_renew(store->reader, store->cluster);
     assert(code == MDB_SUCCESS); /* it was one of this transaction */
+    code = mdb_cursor_renew(store->reader, store->tree);
+    assert(code == MDB_SUCCESS);
     if (offered != NULL) {
         assert(run_list_fits(offered, store->reader));
         run_list_release(&store->list);

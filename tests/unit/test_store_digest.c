@@ -146,6 +146,79 @@ START_TEST(every_flipped_bit_of_a_record_is_seen)
 }
 END_TEST
 
+/* Of a record, also where pages have copies of it that nobody reads any more. */
+struct places {
+    size_t offsets[16];
+    size_t count;
+};
+
+static void places_flip(const char *path, const struct places *places, size_t bit)
+{
+    for (size_t i = 0; i < places->count; i++) {
+        bit_flip(path, places->offsets[i] + bit / 8, (unsigned)(bit % 8));
+    }
+}
+
+#define ACCOUNTS 300
+
+static void account_text(uint32_t number, char key[16], char value[64])
+{
+    (void)snprintf(key, 16, "account %03u", (unsigned)number);
+    (void)snprintf(value, 64, "what account %03u has, in about fifty bytes", (unsigned)number);
+}
+
+struct account {
+    struct store_options options;
+    uint32_t number;
+};
+
+static void account_get(void *argument)
+{
+    const struct account *account = argument;
+    char key[16];
+    char value[64];
+    account_text(account->number, key, value);
+    struct store *store = store_make(&account->options);
+    text_check(store, TABLE_MIDDLE, key, value);
+    store_close(&store);
+}
+
+/* Over several pages, so that some stand at the ends of one. */
+START_TEST(a_record_whose_key_has_rotted_is_not_said_to_be_absent)
+{
+    struct chance chance = chance_draw("rotten keys");
+    struct folder folder = folder_make();
+    struct account account = { .options = options_of(&folder) };
+    struct store *store = store_make(&account.options);
+    char key[16];
+    char value[64];
+    for (uint32_t i = 0; i < ACCOUNTS; i++) {
+        account_text(i, key, value);
+        text_put(store, TABLE_MIDDLE, key, value);
+    }
+    checkpoint_make(store, 1);
+    store_close(&store);
+    for (account.number = 0; account.number < ACCOUNTS; account.number += 3) {
+        uint8_t record[128] = { TABLE_MIDDLE };
+        account_text(account.number, key, value);
+        size_t key_size = 1 + strlen(key);
+        memcpy(record + 1, key, strlen(key));
+        (void)record_bytes(TABLE_MIDDLE, key, value, record + key_size);
+        struct places places = { { 0 }, 0 };
+        size_t size = key_size + strlen(value) + 8;
+        places.count = places_find(folder.state, span_of(record, size), places.offsets, 16);
+        ck_assert_uint_ge(places.count, 1);
+        size_t bit = chance_below(&chance, 8 * key_size);
+        places_flip(folder.state, &places, bit);
+        ck_assert_int_eq(child_exit_code(account_get, &account), CORRUPT_EXIT_CODE);
+        places_flip(folder.state, &places, bit);
+    }
+    account.number = 0;
+    ck_assert_int_eq(child_exit_code(account_get, &account), 0);
+    folder_remove(&folder);
+}
+END_TEST
+
 /* A file with a closed run of three records, nothing of it merged. */
 static struct folder closed_run_make(void)
 {
@@ -226,18 +299,6 @@ START_TEST(a_closed_run_that_lacks_a_record_stops_the_opening)
 END_TEST
 
 /* Where the file has a record; pages that are out of use may have it too. */
-struct places {
-    size_t offsets[16];
-    size_t count;
-};
-
-static void places_flip(const char *path, const struct places *places, size_t bit)
-{
-    for (size_t i = 0; i < places->count; i++) {
-        bit_flip(path, places->offsets[i] + bit / 8, (unsigned)(bit % 8));
-    }
-}
-
 /* Flips each bit of a record of the table `meta`, found by its bytes. */
 static void meta_rot_check(const struct folder *folder, struct span bytes, const char *part)
 {
@@ -439,6 +500,7 @@ int main(void)
     TCase *tcase = tcase_create("store_digest");
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, every_flipped_bit_of_a_record_is_seen);
+    tcase_add_test(tcase, a_record_whose_key_has_rotted_is_not_said_to_be_absent);
     tcase_add_test(tcase, a_flipped_bit_of_a_closed_run_stops_the_opening);
     tcase_add_test(tcase, a_closed_run_that_lacks_a_record_stops_the_opening);
     tcase_add_test(tcase, flipped_bits_of_what_the_file_says_of_itself_stop_the_opening);
