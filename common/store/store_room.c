@@ -3,7 +3,8 @@
  * in pieces that change D bytes of pages each, takes of the file's free pages and its end:
  *
  *   the run, the data's growth   2.5 M together (measured: 0.75 to 1.0 with values of 100 bytes,
- *                                2.4 with values of 1,000, of which a page holds three)
+ *                                2.4 with values of 1,000, of which a page holds three); of what
+ *                                may come 1.5 times as much, which is generous itself
  *   pages at work                3 D: LMDB never writes over a page that is in use, and those
  *                                that a commit frees can be taken by the one after the next
  *
@@ -198,8 +199,9 @@ enum status store_reserve(struct store *store, size_t more)
     store_space(store, &used, &map);
     size_t end = (info.me_last_pgno + 1) * stat.ms_psize;
     size_t unused = end > used ? end - used : 0;
-    size_t memory = store_memory_bytes(store) + more;
-    size_t needed = 2 * memory + memory / 2 + (size_t)PIECES_AT_WORK * PIECE_PAGES * stat.ms_psize;
+    size_t memory = store_memory_bytes(store);
+    size_t needed = 2 * memory + memory / 2 + more + more / 2 +
+                    (size_t)PIECES_AT_WORK * PIECE_PAGES * stat.ms_psize;
     size_t rest = map - least(used, map);
     atomic_store(&store->map_is_tight, rest < least(LIMIT_DISK_TIGHT_BYTES, map / MAP_TIGHT_SHARE));
     size_t growth = pinned_growth(store, more);
