@@ -78,6 +78,16 @@ static void facts_judge(const struct sim_judge *judge, size_t node)
     }
 }
 
+/* Of a feed that nobody reads. */
+static void refusal_judge(const struct sim_judge *judge, const struct sim_command *command)
+{
+    if (command->code != STATUS_NOT_FOUND) {
+        sim_fail(judge->world, "command %" PRIu64 " (%s): code %u %s", command->number,
+                 command->method, command->code, command->message);
+    }
+    sim_sometimes(judge->world, SIM_ACCEPT_REFUSED);
+}
+
 void sim_judge_feeds(struct sim_judge *judge)
 {
     for (size_t i = 0; i < judge->clients->count; i++) {
@@ -85,11 +95,7 @@ void sim_judge_feeds(struct sim_judge *judge)
         if (command->what == SIM_ACCEPT) {
             accept_judge(judge, command);
         } else if (command->what == SIM_ACCEPT_WRONG) {
-            if (command->code != STATUS_NOT_FOUND) {
-                sim_fail(judge->world, "command %" PRIu64 " (%s): code %u %s", command->number,
-                         command->method, command->code, command->message);
-            }
-            sim_sometimes(judge->world, SIM_ACCEPT_REFUSED);
+            refusal_judge(judge, command);
         }
     }
     for (size_t i = 0; i < judge->world->node_count; i++) {

@@ -202,7 +202,7 @@ START_TEST(a_record_whose_key_has_rotted_is_not_said_to_be_absent)
         uint8_t record[128] = { TABLE_MIDDLE };
         account_text(account.number, key, value);
         size_t key_size = 1 + strlen(key);
-        memcpy(record + 1, key, strlen(key));
+        memcpy(record + 1, key, key_size - 1);
         (void)record_bytes(TABLE_MIDDLE, key, value, record + key_size);
         struct places places = { { 0 }, 0 };
         size_t size = key_size + strlen(value) + 8;
