@@ -41,6 +41,36 @@ static void table_layer_move(struct layers *layers, struct layer *layer, struct 
     }
 }
 
+/* A record that is not handed out, but bounds what is: with a rotten key it would hide others. */
+static void bound_check(struct layers *layers, struct span key, struct span sealed)
+{
+    struct span value = { 0 };
+    if (!store_record_open(key, sealed, &value)) {
+        layers->is_broken = true;
+        layers->broken = key;
+    }
+}
+
+/* At the place where a scan begins: the record before it. Back by a step, since another search
+ * may come to another place, if a key there has rotted. */
+static void table_layer_look_back(struct layers *layers, struct layer *layer)
+{
+    MDB_val key = { 0 };
+    MDB_val value = { 0 };
+    int code = mdb_cursor_get(layer->cursor, &key, &value, layer->has_record ? MDB_PREV : MDB_LAST);
+    if (code == MDB_NOTFOUND) {
+        return; /* there is none, and the cursor has not moved */
+    }
+    if (code != MDB_SUCCESS) {
+        layers->is_broken = true;
+        return;
+    }
+    bound_check(layers, store_span_of(key), store_span_of(value));
+    if (layer->has_record) {
+        table_layer_move(layers, layer, (struct span){ 0 }, MDB_NEXT);
+    }
+}
+
 /* The first key of the table behind that of a record of another table. False: no subject
  * follows. */
 static bool cluster_next(struct span key, uint8_t table, struct store_key *next)
@@ -69,6 +99,7 @@ static void cluster_layer_settle(struct layers *layers, struct layer *layer)
     struct span within = span_of(range->from.data, range->within);
     while (layer->has_record && store_key_table(layer->key) != range->table) {
         struct store_key next = { .size = 0 };
+        bound_check(layers, layer->key, layer->value);
         layer->has_record = store_key_is_clustered(layer->key) &&
                             cluster_next(layer->key, range->table, &next) &&
                             span_has_prefix(store_key_span(&next), within);
@@ -146,6 +177,9 @@ void layers_add_table(struct layers *layers, enum layer_kind kind, MDB_txn *txn,
     int code = mdb_cursor_open(txn, table, &layer->cursor);
     assert(code == MDB_SUCCESS); /* memory is all that it needs */
     table_layer_move(layers, layer, range->from, MDB_SET_RANGE);
+    if (kind == LAYER_DATA && range->from.size > 0) {
+        table_layer_look_back(layers, layer);
+    }
     if (range->table != 0) {
         cluster_layer_settle(layers, layer);
     }
@@ -231,6 +265,18 @@ static void layers_pass(struct layers *layers, struct span key)
             layer_advance(layers, layer);
         }
     }
+}
+
+enum status layers_end(struct layers *layers, struct span *key)
+{
+    for (size_t i = 0; i < layers->count; i++) {
+        const struct layer *layer = &layers->layers[i];
+        if (layer->kind == LAYER_DATA && layer->has_record) {
+            bound_check(layers, layer->key, layer->value);
+        }
+    }
+    *key = layers->broken;
+    return layers->is_broken ? STATUS_CORRUPT : STATUS_OK;
 }
 
 enum status layers_next(struct layers *layers, struct span *key, struct span *value)

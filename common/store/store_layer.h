@@ -74,5 +74,8 @@ void layers_release(struct layers *layers);
  *   STATUS_CORRUPT    its checksum is wrong; `key` is its key, or empty if no record could
  *                     be read */
 MUST_USE enum status layers_next(struct layers *layers, struct span *key, struct span *value);
+/* For whoever asks for no more: what the data stands at is no rotten record that hides others.
+ *   STATUS_CORRUPT  as above */
+MUST_USE enum status layers_end(struct layers *layers, struct span *key);
 
 #endif

@@ -54,6 +54,9 @@ void store_scan(void *context, const struct view_range *range, view_visit visit,
         struct store_key found = store_key_whole(key);
         goes_on = visit(argument, store_key_part(store_key_span(&found)), value);
     }
+    if (layers_end(&layers, &key) != STATUS_OK) {
+        store_corrupt_exit(store, key);
+    }
     store->scans--;
     layers_release(&layers);
 }

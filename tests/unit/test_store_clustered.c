@@ -356,6 +356,110 @@ START_TEST(a_key_without_a_subject_is_a_bug)
 }
 END_TEST
 
+/* ---- rot */
+
+#define ROT_SUBJECTS 3
+#define ROT_RESTS 4
+#define ROT_FILE_BYTES_MAX (4U << 20)
+
+struct rotten {
+    struct store_options options;
+    uint8_t table;
+    struct key_bytes key;
+};
+
+static struct key_bytes rot_key(uint8_t subject, uint8_t rest)
+{
+    struct key_bytes key = { .size = LIMIT_STATE_SUBJECT_BYTES + 1 };
+    memset(key.bytes, 0x40 + subject, LIMIT_STATE_SUBJECT_BYTES);
+    key.bytes[LIMIT_STATE_SUBJECT_BYTES] = (uint8_t)(0x20 * rest);
+    return key;
+}
+
+static void byte_write(int file, size_t at, uint8_t byte)
+{
+    ck_assert_int_eq(pwrite(file, &byte, 1, (off_t)at), 1);
+}
+
+/* Whether `sought` stands there, as it is or with that bit flipped. */
+static bool key_is_at(const uint8_t *at, struct span sought, size_t bit)
+{
+    uint8_t flipped[LIMIT_STATE_KEY_BYTES + 2];
+    memcpy(flipped, sought.data, sought.size);
+    flipped[bit / 8] ^= (uint8_t)(1U << bit % 8);
+    return memcmp(at, sought.data, sought.size) == 0 || memcmp(at, flipped, sought.size) == 0;
+}
+
+/* Flips a bit of the record's key wherever the file has it, or flips it back. */
+static void rot_flip(const struct rotten *rotten, size_t bit)
+{
+    static uint8_t bytes[ROT_FILE_BYTES_MAX];
+    struct store_key whole = store_key_of(rotten->table, key_span(&rotten->key));
+    struct store_key filed = store_key_cluster(store_key_span(&whole));
+    struct span sought = store_key_span(&filed);
+    int file = open(rotten->options.path, O_RDWR | O_CLOEXEC);
+    ck_assert_int_ge(file, 0);
+    ssize_t size = pread(file, bytes, sizeof bytes, 0);
+    ck_assert(size > 0 && (size_t)size < sizeof bytes);
+    for (size_t i = 0; i + sought.size <= (size_t)size; i++) {
+        if (key_is_at(bytes + i, sought, bit)) {
+            size_t at = i + bit / 8;
+            byte_write(file, at, bytes[at] ^ (uint8_t)(1U << bit % 8));
+        }
+    }
+    ck_assert_int_eq(close(file), 0);
+}
+
+static bool rot_count(void *argument, struct span key, struct span value)
+{
+    uint32_t *count = argument;
+    *count += key.size + value.size > 0 ? 1 : 0;
+    return true;
+}
+
+/* All that the subject has, table by table. */
+static void subject_walk(void *argument)
+{
+    const struct rotten *rotten = argument;
+    struct store *store = store_make(&rotten->options);
+    struct view view = store_view(store);
+    const uint8_t tables[] = { TABLE_LOW, TABLE_HIGH };
+    for (size_t i = 0; i < 2; i++) {
+        uint32_t count = 0;
+        struct span subject = span_of(rotten->key.bytes, LIMIT_STATE_SUBJECT_BYTES);
+        view_walk(&view, tables[i], subject, rot_count, &count);
+        ck_assert_uint_eq(count, ROT_RESTS);
+    }
+    store_close(&store);
+}
+
+START_TEST(a_rotten_key_hides_nothing_of_its_subject)
+{
+    struct chance chance = chance_draw("rotten keys of a cluster");
+    struct folder folder = folder_make();
+    struct rotten rotten = { .options = clustered_options_of(&folder) };
+    struct store *store = store_make(&rotten.options);
+    struct change change = store_change(store);
+    for (uint8_t i = 0; i < ROT_SUBJECTS * ROT_RESTS; i++) {
+        struct key_bytes key = rot_key(i / ROT_RESTS, i % ROT_RESTS);
+        change_put(&change, TABLE_LOW, key_span(&key), span_of("low", 3));
+        change_put(&change, TABLE_HIGH, key_span(&key), span_of("high", 4));
+    }
+    checkpoint_make(store, 1);
+    store_close(&store);
+    for (unsigned i = 0; i < 2 * ROT_SUBJECTS * ROT_RESTS; i++) {
+        rotten.table = i % 2 == 0 ? TABLE_LOW : TABLE_HIGH;
+        rotten.key = rot_key((uint8_t)(i / 2 / ROT_RESTS), (uint8_t)(i / 2 % ROT_RESTS));
+        ck_assert_int_eq(child_exit_code(subject_walk, &rotten), 0);
+        size_t bit = chance_below(&chance, 8 * (2 + LIMIT_STATE_SUBJECT_BYTES));
+        rot_flip(&rotten, bit);
+        ck_assert_msg(child_exit_code(subject_walk, &rotten) == 70, "record %u, bit %zu", i, bit);
+        rot_flip(&rotten, bit);
+    }
+    folder_remove(&folder);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("store_clustered");
@@ -365,6 +469,7 @@ int main(void)
     tcase_add_test(tests, a_checkpoint_that_was_cut_off_is_finished_or_has_not_been);
     tcase_add_test(tests, a_file_from_before_tables_were_clustered_begins_anew);
     tcase_add_test(tests, a_key_without_a_subject_is_a_bug);
+    tcase_add_test(tests, a_rotten_key_hides_nothing_of_its_subject);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

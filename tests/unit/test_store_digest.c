@@ -183,6 +183,28 @@ static void account_get(void *argument)
     store_close(&store);
 }
 
+static bool account_count(void *argument, struct span key, struct span value)
+{
+    uint32_t *count = argument;
+    *count += key.size + value.size > 0 ? 1 : 0;
+    return true;
+}
+
+/* From the one behind it on: all of those, or the end of the process. */
+static void accounts_scan(void *argument)
+{
+    const struct account *account = argument;
+    char key[16];
+    char value[64];
+    uint32_t count = 0;
+    account_text(account->number + 1, key, value);
+    struct store *store = store_make(&account->options);
+    struct view view = store_view(store);
+    view_scan(&view, TABLE_MIDDLE, span_of_text(key), account_count, &count);
+    ck_assert_uint_eq(count, ACCOUNTS - 1 - account->number);
+    store_close(&store);
+}
+
 /* Over several pages, so that some stand at the ends of one. */
 START_TEST(a_record_whose_key_has_rotted_is_not_said_to_be_absent)
 {
@@ -211,6 +233,8 @@ START_TEST(a_record_whose_key_has_rotted_is_not_said_to_be_absent)
         size_t bit = chance_below(&chance, 8 * key_size);
         places_flip(folder.state, &places, bit);
         ck_assert_int_eq(child_exit_code(account_get, &account), CORRUPT_EXIT_CODE);
+        ck_assert_msg(child_exit_code(accounts_scan, &account) == CORRUPT_EXIT_CODE,
+                      "account %u, bit %zu", account.number, bit);
         places_flip(folder.state, &places, bit);
     }
     account.number = 0;
