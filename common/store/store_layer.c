@@ -227,8 +227,9 @@ static const struct layer *layer_least(const struct layers *layers)
     return least;
 }
 
-/* Checksums are looked at only here: a record that a newer one hides may be broken, nobody
- * acts on it and the next merge writes over it. */
+/* Besides here, checksums are looked at where a scan begins, leaps and ends (bound_check): any
+ * other record that a newer one hides may be broken, nobody acts on it and the next merge writes
+ * over it. */
 static bool layer_open(const struct layer *layer, struct store_image *image)
 {
     switch (layer->kind) {
