@@ -129,8 +129,7 @@ void space_check(struct shell *shell)
 size_t space_turn_bytes(const struct shell *shell)
 {
     const struct suite_service *limits = shell->options.limits;
-    bool is_small = shell->space.is_tight ||
-                    store_memory_bytes(shell->options.store) >= limits->memtable_bytes_max;
+    bool is_small = shell->space.is_tight || store_memory_is_full(shell->options.store);
     return is_small && limits->turn_bytes_max > TIGHT_TURN_BYTES ? TIGHT_TURN_BYTES
                                                                  : limits->turn_bytes_max;
 }

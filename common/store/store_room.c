@@ -60,6 +60,7 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/* By how much `a` is more than `b`. */
 static size_t over(size_t a, size_t b)
 {
     return a > b ? a - b : 0;
@@ -198,19 +199,19 @@ enum status store_reserve(struct store *store, size_t more)
     size_t map = 0;
     store_space(store, &used, &map);
     size_t end = (info.me_last_pgno + 1) * stat.ms_psize;
-    size_t unused = end > used ? end - used : 0;
+    size_t unused = over(end, used);
     size_t memory = store_memory_bytes(store);
     size_t needed = 2 * memory + memory / 2 + more + more / 2 +
                     (size_t)PIECES_AT_WORK * PIECE_PAGES * stat.ms_psize;
-    size_t rest = map - least(used, map);
+    size_t rest = over(map, used);
     atomic_store(&store->map_is_tight, rest < least(LIMIT_DISK_TIGHT_BYTES, map / MAP_TIGHT_SHARE));
     size_t growth = pinned_growth(store, more);
     if (rest < least(needed, map / MAP_REST_SHARE) ||
         (growth > 0 && !growth_fits(store, over(needed + growth, unused), end, map))) {
         return STATUS_LIMIT;
     }
-    size_t most = map > end ? map - end : 0;
-    needed = least(needed > unused ? needed - unused : 0, most);
+    size_t most = over(map, end);
+    needed = least(over(needed, unused), most);
     if (end + needed <= store->reserved_to) {
         return STATUS_OK;
     }
