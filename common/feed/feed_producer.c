@@ -365,14 +365,16 @@ static enum status fetch_place(const struct feed_producer *producer,
         return STATUS_MALFORMED;
     }
     memcpy(fetch->at.chain.bytes, request->chain.data, sizeof fetch->at.chain.bytes);
-    if (journal_position_check(producer->journal, &fetch->at) != STATUS_OK) {
-        return refusal_set(refusal, STATUS_CORRUPT,
+    enum status status = journal_position_check(producer->journal, &fetch->at);
+    if (status == STATUS_CORRUPT) {
+        return refusal_set(refusal, status,
                            "block %" PRIu64 " at %" PRIu64
                            " with the reader's chain is not in this journal, which ends at "
                            "block %" PRIu64 ", seq %" PRIu64,
                            request->block, request->from, end.block, end.seq);
     }
-    return STATUS_OK;
+    return status == STATUS_OK ? STATUS_OK
+                               : refusal_set(refusal, status, "the journal cannot be read now");
 }
 
 static void parked_remove(struct feed_producer *producer, size_t index)

@@ -19,12 +19,15 @@ static enum status recover(struct shell *shell, struct refusal *refusal)
         return STATUS_OK;
     }
     enum status status = journal_position_check(shell->options.journal, &shell->position);
-    if (status != STATUS_OK) {
-        return refusal_set(refusal, STATUS_CORRUPT,
+    if (status == STATUS_CORRUPT) {
+        return refusal_set(refusal, status,
                            "the state holds block %" PRIu64 ", seq %" PRIu64
                            ", which is not in the journal beside it; one of the two files was "
                            "put back from elsewhere",
                            shell->position.block, shell->position.seq);
+    }
+    if (status != STATUS_OK) {
+        return refusal_set(refusal, status, "the journal cannot be read: %s", status_text(status));
     }
     struct replay replay;
     replay_init(&replay, shell->definition, shell->service, shell->options.store);

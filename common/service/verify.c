@@ -103,11 +103,14 @@ static enum status replay_into(struct process *process, struct store *store,
     enum status status = journal_open(&journal, &process->journal_options, refusal);
     if (status == STATUS_OK) {
         status = journal_position_check(journal, position);
-        if (status != STATUS_OK) {
+        if (status == STATUS_CORRUPT) {
             (void)refusal_set(refusal, status,
                               "the state stands at block %" PRIu64 ", seq %" PRIu64
                               ", which the journal beside it does not hold",
                               position->block, position->seq);
+        } else if (status != STATUS_OK) {
+            (void)refusal_set(refusal, status, "the journal cannot be read: %s",
+                              status_text(status));
         }
     }
     if (status == STATUS_OK) {

@@ -1,5 +1,8 @@
 /* link: kith_test_support common_service */
+#include "common/journal/journal_file.h"
 #include "tests/unit/feed_producer_fixture.h"
+
+#define READERS_MOST 1025 /* one more than a journal allows */
 
 /* ---- blocks */
 
@@ -214,6 +217,35 @@ START_TEST(a_chain_or_block_that_is_not_here_is_data_loss)
 }
 END_TEST
 
+/* As when too many read it, or memory is short. */
+START_TEST(a_journal_that_cannot_be_read_now_is_no_data_loss)
+{
+    struct fixture fixture;
+    MDB_txn *readers[READERS_MOST] = { NULL };
+    size_t count = 0;
+    fixture_begin(&fixture, true);
+    append_facts(&fixture, 3);
+    append_facts(&fixture, 1);
+    for (size_t i = 0; i < JOURNAL_BORDERS; i++) {
+        fixture.journal->borders[i] = (struct journal_position){ 0 };
+    }
+    while (mdb_txn_begin(fixture.journal->environment, NULL, MDB_RDONLY, &readers[count]) ==
+           MDB_SUCCESS) {
+        count += 1;
+        ck_assert_uint_lt(count, READERS_MOST);
+    }
+    uint64_t id = fetch(&fixture, &(struct want){ .by_block = true, .block = 1 });
+    refused(&fixture, id, STATUS_LIMIT);
+    while (count > 0) {
+        count -= 1;
+        mdb_txn_abort(readers[count]);
+    }
+    fetched_free(
+        fetched(&fixture, fetch(&fixture, &(struct want){ .by_block = true, .block = 1 })));
+    fixture_end(&fixture);
+}
+END_TEST
+
 START_TEST(a_seq_beyond_the_end_is_out_of_range)
 {
     struct fixture fixture;
@@ -315,6 +347,7 @@ static Suite *feed_producer_suite(void)
     TCase *refusing = tcase_create("refusing");
     tcase_add_test(refusing, another_epoch_is_data_loss);
     tcase_add_test(refusing, a_chain_or_block_that_is_not_here_is_data_loss);
+    tcase_add_test(refusing, a_journal_that_cannot_be_read_now_is_no_data_loss);
     tcase_add_test(refusing, a_seq_beyond_the_end_is_out_of_range);
     tcase_add_test(refusing, a_block_without_its_chain_is_malformed);
     tcase_add_test(refusing, feeds_that_are_not_here_are_not_found);
