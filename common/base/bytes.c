@@ -135,17 +135,24 @@ enum status hex_decode(struct span text, uint8_t *out, size_t size)
     return STATUS_OK;
 }
 
-static void memory_exhausted(size_t size)
+void memory_exhausted(const char *wanted)
 {
-    (void)fprintf(stderr, "out of memory: %zu bytes were asked for\n", size);
+    (void)fprintf(stderr, "out of memory: there is none for %s\n", wanted);
     abort();
+}
+
+static _Noreturn void bytes_exhausted(size_t size)
+{
+    char wanted[32];
+    (void)snprintf(wanted, sizeof wanted, "%zu bytes", size);
+    memory_exhausted(wanted);
 }
 
 void *memory_allocate(size_t size)
 {
     void *memory = calloc(1, size > 0 ? size : 1);
     if (memory == NULL) {
-        memory_exhausted(size);
+        bytes_exhausted(size);
     }
     return memory;
 }
@@ -166,7 +173,7 @@ void *memory_resize(void *memory, size_t size)
 {
     void *resized = realloc(memory, size > 0 ? size : 1);
     if (resized == NULL) {
-        memory_exhausted(size);
+        bytes_exhausted(size);
     }
     return resized;
 }

@@ -102,7 +102,9 @@ void hex_encode(struct span bytes, char *out);
 /* STATUS_MALFORMED: not hexadecimal or not exactly 2 * size digits. */
 MUST_USE enum status hex_decode(struct span text, uint8_t *out, size_t size);
 
-/* calloc and friends for what must not fail: the process ends with a message. */
+/* Ends the process with a message: there is no memory for what was `wanted`. */
+_Noreturn void memory_exhausted(const char *wanted);
+/* calloc and friends for what must not fail: else memory is exhausted. */
 void *memory_allocate(size_t size);
 /* The same for much memory that is looked at here and there: with large pages the processor
  * knows where they all are. That is only a hint to the host. */

@@ -192,8 +192,7 @@ static void head_seek(struct run_head *head, struct span from)
 static void head_open(struct run_head *head, const struct run *run, MDB_txn *txn)
 {
     *head = (struct run_head){ .run = run };
-    int code = mdb_cursor_open(txn, run->table, &head->cursor);
-    assert(code == MDB_SUCCESS); /* memory is all that it needs */
+    head->cursor = store_file_cursor(txn, run->table);
 }
 
 /* ---- all runs' records */

@@ -203,9 +203,7 @@ static enum status pieces_load(struct run *run, MDB_cursor *cursor, uint32_t *nu
 
 static enum status filter_load(struct run *run, MDB_txn *txn, struct refusal *refusal)
 {
-    MDB_cursor *cursor = NULL;
-    int code = mdb_cursor_open(txn, run->table, &cursor);
-    assert(code == MDB_SUCCESS); /* memory is all that it needs */
+    MDB_cursor *cursor = store_file_cursor(txn, run->table);
     uint32_t number = 0;
     enum status status = pieces_load(run, cursor, &number);
     mdb_cursor_close(cursor);

@@ -193,10 +193,8 @@ static enum status store_load(struct store *store, struct refusal *refusal)
         return refusal_set(refusal, status, "cannot read %s: %s", store->options.path,
                            status_text(status));
     }
-    int code = mdb_cursor_open(store->reader, store->file.data, &store->cluster);
-    assert(code == MDB_SUCCESS); /* memory is all that it needs */
-    code = mdb_cursor_open(store->reader, store->file.data, &store->tree);
-    assert(code == MDB_SUCCESS);
+    store->cluster = store_file_cursor(store->reader, store->file.data);
+    store->tree = store_file_cursor(store->reader, store->file.data);
     status = store_runs_take(store);
     if (status != STATUS_OK) {
         return status;

@@ -193,12 +193,8 @@ static enum status merge_finish(const struct store *store, MDB_txn *txn,
 static enum status piece_merge(const struct store *store, MDB_txn *txn,
                                struct checkpoint *checkpoint)
 {
-    MDB_cursor *cursor = NULL;
-    MDB_cursor *data = NULL;
-    int code = mdb_cursor_open(txn, store->file.run, &cursor);
-    assert(code == MDB_SUCCESS); /* memory is all that it needs */
-    code = mdb_cursor_open(txn, store->file.data, &data);
-    assert(code == MDB_SUCCESS);
+    MDB_cursor *cursor = store_file_cursor(txn, store->file.run);
+    MDB_cursor *data = store_file_cursor(txn, store->file.data);
     enum status status = records_merge(store, cursor, data, checkpoint);
     mdb_cursor_close(data);
     mdb_cursor_close(cursor);
@@ -355,9 +351,7 @@ enum status store_checkpoint_whole(struct store *store, const struct journal_pos
 /* Each record of it was looked at before. */
 static void closed_run_load(struct store *store, MDB_txn *txn)
 {
-    MDB_cursor *cursor = NULL;
-    int code = mdb_cursor_open(txn, store->file.run, &cursor);
-    assert(code == MDB_SUCCESS); /* memory is all that it needs */
+    MDB_cursor *cursor = store_file_cursor(txn, store->file.run);
     memtable_open(&store->frozen, store->checkpoint.run.records);
     MDB_val filed = { 0 };
     MDB_val sealed = { 0 };

@@ -85,6 +85,17 @@ enum status store_file_write_end(MDB_txn **txn, enum status status)
     return store_status_from_lmdb(mdb_txn_commit(handle));
 }
 
+MDB_cursor *store_file_cursor(MDB_txn *txn, MDB_dbi table)
+{
+    MDB_cursor *cursor = NULL;
+    int code = mdb_cursor_open(txn, table, &cursor);
+    if (code == ENOMEM) {
+        memory_exhausted("a cursor");
+    }
+    assert(code == MDB_SUCCESS);
+    return cursor;
+}
+
 enum status store_file_put(MDB_txn *txn, MDB_dbi table, struct span key, struct span value,
                            unsigned flags)
 {

@@ -49,6 +49,9 @@ MUST_USE enum status store_file_read_begin(const struct store_file *file, MDB_tx
  * The handle is gone either way. */
 MUST_USE enum status store_file_write_end(MDB_txn **txn, enum status status);
 
+/* The caller closes it. Memory is all that it needs: without, the process ends with a message. */
+MDB_cursor *store_file_cursor(MDB_txn *txn, MDB_dbi table);
+
 MUST_USE enum status store_file_put(MDB_txn *txn, MDB_dbi table, struct span key, struct span value,
                                     unsigned flags);
 /* Deleting what is not there is fine. */

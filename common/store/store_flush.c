@@ -121,7 +121,10 @@ void store_flush_open(struct store *store)
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     code = pthread_create(&flush->thread, NULL, flush_main, store);
-    assert(code == 0); /* like memory: a host without a thread to spare runs no service */
+    if (code == EAGAIN) {
+        memory_exhausted("a thread"); /* like memory: a host without one to spare runs no service */
+    }
+    assert(code == 0);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 

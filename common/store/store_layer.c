@@ -174,8 +174,7 @@ void layers_add_table(struct layers *layers, enum layer_kind kind, MDB_txn *txn,
 {
     struct layer *layer = layer_add(layers, kind);
     layer->range = *range;
-    int code = mdb_cursor_open(txn, table, &layer->cursor);
-    assert(code == MDB_SUCCESS); /* memory is all that it needs */
+    layer->cursor = store_file_cursor(txn, table);
     table_layer_move(layers, layer, range->from, MDB_SET_RANGE);
     if (kind == LAYER_DATA && range->from.size > 0) {
         table_layer_look_back(layers, layer);

@@ -3,7 +3,6 @@
  */
 #include "common/store/store_file.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -154,9 +153,7 @@ enum status store_run_check(const struct store_file *file, MDB_txn *txn,
                             const struct store_closed *closed, const struct store_options *options,
                             struct refusal *refusal)
 {
-    MDB_cursor *cursor = NULL;
-    int code = mdb_cursor_open(txn, file->run, &cursor);
-    assert(code == MDB_SUCCESS); /* memory is all that it needs */
+    MDB_cursor *cursor = store_file_cursor(txn, file->run);
     struct run_digest digest = { 0 };
     struct span broken = { 0 };
     enum status status = run_read(cursor, &digest, &broken);

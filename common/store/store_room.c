@@ -103,14 +103,12 @@ size_t store_pinned_pages(const struct store *store, MDB_txn *txn)
     if (oldest == SNAPSHOT_NONE) {
         return 0;
     }
-    MDB_cursor *cursor = NULL;
-    int code = mdb_cursor_open(txn, LMDB_TABLE_FREE, &cursor);
-    assert(code == MDB_SUCCESS); /* memory is all that it needs */
+    MDB_cursor *cursor = store_file_cursor(txn, LMDB_TABLE_FREE);
     /* Lists of pages by the transaction that has freed them, each after its length: what
      * `mdb_stat -f` reads. LMDB takes those of transactions before the oldest snapshot. */
     MDB_val key = { .mv_size = sizeof oldest, .mv_data = &oldest };
     MDB_val list = { 0 };
-    code = mdb_cursor_get(cursor, &key, &list, MDB_SET_RANGE);
+    int code = mdb_cursor_get(cursor, &key, &list, MDB_SET_RANGE);
     while (code == MDB_SUCCESS) {
         size_t count = 0;
         memcpy(&count, list.mv_data, sizeof count);

@@ -63,9 +63,7 @@ enum status store_runs_open(struct store *store, struct refusal *refusal)
 
 void store_runs_data_look(struct store *store)
 {
-    MDB_cursor *cursor = NULL;
-    int code = mdb_cursor_open(store->reader, store->file.data, &cursor);
-    assert(code == MDB_SUCCESS); /* memory is all that it needs */
+    MDB_cursor *cursor = store_file_cursor(store->reader, store->file.data);
     for (size_t i = 0; i < store->options.table_count; i++) {
         uint8_t table = store->options.tables[i].id;
         MDB_val key = store_value_of(span_of(&table, 1));

@@ -164,6 +164,9 @@ static bool frame_send(void *socket, struct span bytes, int flags)
     do {
         result = zmq_send(socket, bytes.data, bytes.size, flags | ZMQ_DONTWAIT);
     } while (result < 0 && errno == EINTR);
+    if (result < 0 && errno == ENOMEM) {
+        memory_exhausted("a message");
+    }
     assert(result >= 0 || errno == EAGAIN || errno == EHOSTUNREACH);
     return result >= 0;
 }

@@ -200,6 +200,9 @@ static void transport_wait(void *context, int64_t timeout_ms)
     struct transport_zmq *transport = context;
     long timeout = timeout_ms < 0 ? -1 : timeout_ms > LONG_MAX ? LONG_MAX : (long)timeout_ms;
     int result = zmq_poll(transport->items, transport->item_count, timeout);
+    if (result < 0 && errno == ENOMEM) {
+        memory_exhausted("a wait");
+    }
     /* A signal ends the wait early; who waits looks and waits again. */
     assert(result >= 0 || errno == EINTR);
 }

@@ -16,7 +16,8 @@ BEGIN = 4096
 PATH_BYTES, NAME_BYTES = 256, 32
 RUNNING = -(1 << 63)
 WRITE, SYNC, TRUNCATE, FOLDER, SEND, MARK, RENAME, REMOVE, CREATE = range(1, 10)
-FAULTS = {"none": 0, "sync": 1, "write": 2, "short write": 3, "kill": 4}
+FAULTS = {"none": 0, "sync": 1, "write": 2, "short write": 3, "kill": 4,
+          "memory": 5}
 
 RECORD = struct.Struct("<IIIIQQQQqII")
 
@@ -75,6 +76,10 @@ class WriteLog:
 
     def struck(self):
         return self.header.fault.struck
+
+    def left(self):
+        """How many calls go well before the fault strikes; below 0 once it has."""
+        return self.header.fault.before
 
     def close(self):
         self.header = None

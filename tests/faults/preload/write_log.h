@@ -27,6 +27,7 @@ enum fault_kind {
     FAULT_WRITE = 2,       /* writes fail with `error` */
     FAULT_SHORT_WRITE = 3, /* writes take half of their bytes */
     FAULT_KILL = 4,        /* the process dies when a write through O_DSYNC was made, unsynced */
+    FAULT_MEMORY = 5,      /* there is none for who asks: `file` is the program */
 };
 
 struct fault {
@@ -35,7 +36,7 @@ struct fault {
     uint32_t forever;       /* also every later call */
     _Atomic int32_t before; /* calls that go well first */
     _Atomic uint32_t struck;
-    char file[WRITE_LOG_NAME_BYTES]; /* how its path ends */
+    char file[WRITE_LOG_NAME_BYTES]; /* how its path ends, or the program's */
 };
 
 struct write_log_header {
@@ -92,5 +93,8 @@ uint64_t write_log_place(const struct record *record);
 
 /* Does this call fail? Yes or no is counted. errno stays. */
 bool write_log_fault_strikes(const char *path, enum fault_kind kind);
+
+/* From now on this thread gets all memory that it asks for, or no longer. */
+void memory_exempt(bool is_exempt);
 
 #endif
