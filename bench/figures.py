@@ -6,14 +6,15 @@ import time
 from pathlib import Path
 
 import report
-from loads import Failure, Load, ask, send_words
+from loads import FORMS, Failure, Load, ask, ask_beside, send_words
 
 TREE = Path(__file__).resolve().parent.parent
 CHECKPOINTS_LEAST = 3  # that each service ends within a figure's time
 LOOK_S = 1
 PROFILE_S = 5
 PROFILED_S = PROFILE_S + 2  # the load that is looked at outlasts the look
-LIMIT_RATE_MOST = 4000000  # items a second that the limit's table has room for
+# Items a second that the limit's table has room for.
+LIMIT_RATES_MOST = {"ingest": 4000000, "post": 32000000, "spend": 4000000}
 
 
 def costs_find(suite, words):
@@ -92,18 +93,19 @@ class Round:
         folder = self.options.out.resolve() / "limit"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        items = max(1000000, int(LIMIT_RATE_MOST * self.options.short_seconds))
+        keys = int(LIMIT_RATES_MOST[method] * self.options.short_seconds)
         if form == "single":
-            items //= 10
+            keys //= 10
         elif method == "post":
-            items //= 100  # one key for each batch
+            keys //= FORMS[form][0]  # one for each batch
         server = subprocess.Popen([str(self.options.bin / "kith-bench-limit"), str(folder),
-                                   str(items)], stdout=subprocess.PIPE, text=True)
+                                   str(max(100000, keys))], stdout=subprocess.PIPE, text=True)
         try:
             endpoint = server.stdout.readline().strip().rstrip("\0")
             words = send_words(form, method, self.options.short_seconds, self.options.customers,
                                "--to", endpoint, "--run", self.run_name())
-            found = ask([self.options.bin / "kith-bench-load", *words])
+            found = ask_beside([self.options.bin / "kith-bench-load", *words], server,
+                               "kith-bench-limit")
         finally:
             server.kill()
             server.wait()

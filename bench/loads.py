@@ -10,6 +10,7 @@ FORMS = {  # name: (batch, connections, in flight of each)
 }
 # Single requests, by how many are in flight.
 CROWDS = {1: (1, 1, 1), 8: (1, 8, 1), 64: (1, 8, 8), 256: (1, 8, 32)}
+LOOK_S = 0.2
 END_S = 120  # in which a load that is told to end has ended
 
 
@@ -30,6 +31,15 @@ def send_words(form, method, seconds, customers, *more):
     batch, connections, in_flight = FORMS[form] if form in FORMS else CROWDS[form]
     return ["send", "--method", method, "--batch", batch, "--connections", connections,
             "--in-flight", in_flight, "--seconds", seconds, "--customers", customers, *more]
+
+
+def ask_beside(command, server, name):
+    """The same of a load while `server`, which it asks, lives: nobody else answers it."""
+    with Load(command) as load:
+        while not load.has_ended(LOOK_S):
+            if server.poll() is not None:
+                raise Failure(f"{name} has ended with {server.returncode}")
+        return load.result()
 
 
 class Load:

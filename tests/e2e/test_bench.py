@@ -102,6 +102,18 @@ def blocks_are_compressed_and_come_back():
         print("zstd or lz4 is not here", flush=True)
 
 
+def a_load_whose_server_dies_does_not_wait_for_it():
+    sys.path.insert(0, str(TREE / "bench"))
+    import loads
+    server = subprocess.Popen(["/bin/false"])
+    try:
+        loads.ask_beside(["sleep", "1000"], server, "the limit")
+    except loads.Failure as failure:
+        require(str(failure) == "the limit has ended with 1", f"it says: {failure}")
+    else:
+        require(False, "it was said to have gone well")
+
+
 def several_rounds_are_one_of_medians():
     sys.path.insert(0, str(TREE / "bench"))
     import medians
@@ -131,5 +143,5 @@ suite.main(every_figure_of_the_suite_is_measured, a_run_that_was_broken_off_is_g
            readers_beside_a_writer_are_measured, more_customers_are_measured,
            restarts_are_measured, memory_is_looked_at_over_time,
            postgres_does_the_same_work_where_it_is_installed, the_store_is_measured_alone,
-           blocks_are_compressed_and_come_back, several_rounds_are_one_of_medians,
-           a_part_of_the_page_is_replaced_and_the_others_stay)
+           blocks_are_compressed_and_come_back, a_load_whose_server_dies_does_not_wait_for_it,
+           several_rounds_are_one_of_medians, a_part_of_the_page_is_replaced_and_the_others_stay)
