@@ -98,6 +98,9 @@ class Sweep:
                 f"{words}: it gives another reason: {said}")
 
     def tell(self, when, count):
+        """Nobody works on without any memory: were nothing refused, nothing would be shown."""
+        require(count > 0 and self.ended > 0, f"{self.service}, {when}: asks {count} times, and "
+                                              "was never ended")
         print(f"  {self.service}, {when}: asks {count} times; {self.ended} ended, {self.went_on} "
               "went on", flush=True)
         self.ended = self.went_on = 0
