@@ -1,4 +1,5 @@
 /* The calls that are seen on their way to the C library. Loaded before it by LD_PRELOAD. */
+#include "tests/faults/preload/memory.h"
 #include "tests/faults/preload/next_call.h"
 #include "tests/faults/preload/write_log.h"
 

@@ -1,4 +1,6 @@
 /* Memory that is asked for and not given: from C, from C++, and from the kernel as a map. */
+#include "tests/faults/preload/memory.h"
+
 #include "tests/faults/preload/next_call.h"
 #include "tests/faults/preload/write_log.h"
 
@@ -35,20 +37,16 @@ __attribute__((constructor)) static void memory_open(void)
     atomic_store(&is_ready, write_log() != NULL);
 }
 
-static bool *exempt(void)
-{
-    static _Thread_local bool is_exempt;
-    return &is_exempt;
-}
+static _Thread_local bool thread_is_exempt;
 
 void memory_exempt(bool is_exempt)
 {
-    *exempt() = is_exempt;
+    thread_is_exempt = is_exempt;
 }
 
 static bool is_refused(void)
 {
-    if (!atomic_load(&is_ready) || *exempt() ||
+    if (!atomic_load(&is_ready) || thread_is_exempt ||
         !write_log_fault_strikes(program_invocation_name, FAULT_MEMORY)) {
         return false;
     }

@@ -94,7 +94,4 @@ uint64_t write_log_place(const struct record *record);
 /* Does this call fail? Yes or no is counted. errno stays. */
 bool write_log_fault_strikes(const char *path, enum fault_kind kind);
 
-/* From now on this thread gets all memory that it asks for, or no longer. */
-void memory_exempt(bool is_exempt);
-
 #endif
