@@ -344,6 +344,7 @@ static enum status fetch_place(const struct feed_producer *producer,
                                struct refusal *refusal)
 {
     struct journal_position end = journal_end(producer->journal);
+    enum status status = STATUS_OK;
     if (request->epoch != 0 && request->epoch != journal_epoch(producer->journal)) {
         return refusal_set(refusal, STATUS_CORRUPT,
                            "the journal's epoch is %016" PRIx64 ", the reader's %016" PRIx64,
@@ -355,7 +356,11 @@ static enum status fetch_place(const struct feed_producer *producer,
                                "the journal ends at %" PRIu64 ", asked for what follows %" PRIu64,
                                end.seq, request->from);
         }
-        return journal_locate(producer->journal, request->from + 1, &fetch->at);
+        status = journal_locate(producer->journal, request->from + 1, &fetch->at);
+        return status == STATUS_OK
+                   ? STATUS_OK
+                   : refusal_set(refusal, status, "the journal cannot be read behind %" PRIu64,
+                                 request->from);
     }
     fetch->at.seq = request->from;
     fetch->at.block = request->block;
@@ -365,7 +370,7 @@ static enum status fetch_place(const struct feed_producer *producer,
         return STATUS_MALFORMED;
     }
     memcpy(fetch->at.chain.bytes, request->chain.data, sizeof fetch->at.chain.bytes);
-    enum status status = journal_position_check(producer->journal, &fetch->at);
+    status = journal_position_check(producer->journal, &fetch->at);
     if (status == STATUS_CORRUPT) {
         return refusal_set(refusal, status,
                            "block %" PRIu64 " at %" PRIu64

@@ -236,6 +236,8 @@ START_TEST(a_journal_that_cannot_be_read_now_is_no_data_loss)
     }
     uint64_t id = fetch(&fixture, &(struct want){ .by_block = true, .block = 1 });
     refused(&fixture, id, STATUS_LIMIT);
+    id = fetch(&fixture, &(struct want){ .from = 1 });
+    refused(&fixture, id, STATUS_LIMIT);
     while (count > 0) {
         count -= 1;
         mdb_txn_abort(readers[count]);
